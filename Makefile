@@ -1,0 +1,56 @@
+# `make lab` to learn, `make test` to prove; `make` alone lists everything. Needs make and Python >= 3.11, nothing else.
+# What you may set: PYTHON=/path/to/python3.12, TORCH=cpu, CHAPTER=05, LAB_ARGS="--port=9999".
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab test lint test-unit test-notebooks run mutants format
+
+PY := .venv/bin/python
+STAMP := .venv/.installed
+
+# Tests see no GPU, no plotting backend of yours and none of your answers to exercises: what they prove holds anywhere.
+TEST_ENV := env -u MPLBACKEND CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0 GAN_EDU_PROGRESS="$(CURDIR)/build/progress"
+
+help:  ## this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  %-16s %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP)  ## install everything into .venv (the other targets do it when it is needed)
+
+lab: $(STAMP)  ## check this machine with a GAN of a few seconds, then open the course in JupyterLab
+	$(PY) -m gan_edu check
+	@flags=""; \
+	[ "$$(id -u)" != 0 ] || flags="--allow-root"; \
+	[ "$$(uname)" = Darwin ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || flags="$$flags --no-browser"; \
+	set -x; $(PY) -m jupyterlab $$flags $(LAB_ARGS) notebooks/00_start_here.ipynb
+
+test: lint test-unit test-notebooks  ## everything that CI runs: lint, unit tests, every notebook against its outputs
+
+lint: $(STAMP)  ## style of the code and of the notebooks
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+
+test-unit: $(STAMP)  ## the unit tests alone
+	@rm -rf build/progress
+	$(TEST_ENV) $(PY) -m pytest
+
+test-notebooks: $(STAMP)  ## execute every notebook again and compare its outputs (nbval)
+	@rm -rf build/progress
+	$(TEST_ENV) $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --durations=10 notebooks
+
+run: $(STAMP)  ## run one chapter without a browser: make run CHAPTER=05
+	@chapter=$$(ls notebooks/$(CHAPTER)_*.ipynb 2>/dev/null) || { \
+	  echo "make run CHAPTER=NN, where NN is one of:" $$(ls notebooks | sed -n 's/_.*\.ipynb$$//p') >&2; exit 2; }; \
+	echo "Running $$chapter; its output will be build/$${chapter##*/}"; \
+	$(PY) -m nbconvert --to notebook --execute --output-dir build "$$chapter"
+
+mutants: $(STAMP)  ## break the package on purpose, see that tests and chapters notice
+	$(TEST_ENV) $(PY) tests/mutants.py
+
+format: $(STAMP)  ## bring code and notebooks into shape
+	$(PY) -m ruff check --fix
+	$(PY) -m ruff format
+
+# Done again only when what it depends on changed.
+$(STAMP): pyproject.toml constraints.txt
+	@PYTHON="$(PYTHON)" TORCH="$(TORCH)" .ci/setup
+	@touch $@

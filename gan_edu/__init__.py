@@ -1,0 +1,19 @@
+"""Generative adversarial networks that one can hold in the head: the package behind the notebooks of this course.
+
+One module per idea; imports point one way, from the bottom of this list to its top.
+
+``data``        ring and grid of Gaussians, digits, photo patches, MNIST and the like, your own pictures; ``Batches``
+``models``      generator and discriminator pairs, one file per family; all return logits, never probabilities
+``losses``      the six adversarial losses as functions of logits, the gradient penalties, ``Term``
+``metrics``     mode coverage, Fréchet distance, kernel distance, precision and recall
+``train``       ``GAN``, the step of each player, ``train_step``, the loop ``train``
+``plots``       every picture the notebooks draw, each with its alternative text
+``playground``  the interactive explorers
+``exercises``   one file per chapter, one checker per exercise, with hints
+
+``data``, ``models``, ``losses`` and ``metrics`` know none of the others, ``train`` knows ``losses``, ``plots`` knows
+``metrics`` at most. Importing ``gan_edu`` itself loads none of them: write ``from gan_edu import data, train``.
+On the command line: ``python -m gan_edu --help``.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,35 @@
+"""Where the data comes from: mixtures of Gaussians, image data sets, and batches of them."""
+
+from gan_edu.data.batches import Batches
+from gan_edu.data.images import (
+    DATASETS,
+    DataNotFound,
+    Images,
+    cifar10,
+    data_root,
+    digits,
+    fashion_mnist,
+    image_folder,
+    load,
+    mnist,
+    photo_patches,
+)
+from gan_edu.data.mixtures import Mixture, grid, ring
+
+__all__ = [
+    "DATASETS",
+    "Batches",
+    "DataNotFound",
+    "Images",
+    "Mixture",
+    "cifar10",
+    "data_root",
+    "digits",
+    "fashion_mnist",
+    "grid",
+    "image_folder",
+    "load",
+    "mnist",
+    "photo_patches",
+    "ring",
+]

@@ -1,0 +1,54 @@
+"""An endless stream of shuffled batches from data that already lives on the device."""
+
+import torch
+from torch import Tensor
+
+
+class Batches:
+    """Iterate for ever over tensors that share their first dimension, in a fresh random order each epoch.
+
+    The data sets of this course fit in memory, so they are moved to the device once, and a batch is one indexing
+    operation there: no worker processes, no copies, no waiting. Every item appears once before any appears again, but
+    for those of the incomplete last batch of an epoch, which is dropped.
+
+    Args:
+        tensors: one or more tensors `(N, ...)`, for example images and their labels.
+        batch_size: items in a batch, at most N.
+        device: where the data is kept and the batches come out.
+        seed: decides the order, which is the same on every device.
+
+    Iterating gives a tensor `(batch_size, ...)` if one tensor was given, else a tuple of them.
+
+    Raises:
+        ValueError: without tensors, if their lengths differ, or if `batch_size` is not between 1 and N.
+    """
+
+    def __init__(self, *tensors: Tensor, batch_size: int = 64, device: torch.device | str = "cpu", seed: int = 0):
+        if not tensors:
+            raise ValueError("Batches needs at least one tensor")
+        lengths = [len(tensor) for tensor in tensors]
+        if len(set(lengths)) > 1:
+            raise ValueError(f"tensors must have the same length, got {lengths}")
+        if not 1 <= batch_size <= lengths[0]:
+            raise ValueError(f"batch_size must be between 1 and the {lengths[0]} items of the data, got {batch_size}")
+        self.tensors = tuple(tensor.to(device) for tensor in tensors)
+        self.batch_size = batch_size
+        # A CPU generator gives the same order on every device; its numbers travel once an epoch, not once a batch.
+        self._generator = torch.Generator().manual_seed(seed)
+        self._start_epoch()
+
+    def _start_epoch(self):
+        order = torch.randperm(len(self.tensors[0]), generator=self._generator)
+        self._order = order.to(self.tensors[0].device)
+        self._position = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self) -> Tensor | tuple[Tensor, ...]:
+        if self._position + self.batch_size > len(self._order):
+            self._start_epoch()
+        index = self._order[self._position : self._position + self.batch_size]
+        self._position += self.batch_size
+        batch = tuple(tensor[index] for tensor in self.tensors)
+        return batch if len(batch) > 1 else batch[0]

@@ -1,0 +1,212 @@
+"""Image data sets as plain tensors in [-1, 1]: two that need no network, three downloads, and the reader's own."""
+
+import io
+import os
+import socket
+import warnings
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from sklearn.datasets import load_digits, load_sample_images
+from torch import Tensor
+from torchvision import datasets
+
+
+class Images(NamedTuple):
+    """Pictures `(N, C, H, W)`, float32 in [-1, 1], with labels `(N,)`, int64 indices into `classes`, or None."""
+
+    images: Tensor
+    labels: Tensor | None
+    classes: tuple[str, ...]
+
+
+class DataNotFound(FileNotFoundError):
+    """A data set is neither on disk nor can it be downloaded."""
+
+
+def data_root() -> Path:
+    """The folder of downloaded data sets: `$GAN_EDU_DATA`, or `~/.cache/gan_edu` where that is not set."""
+    return Path(os.environ.get("GAN_EDU_DATA") or "~/.cache/gan_edu").expanduser()
+
+
+def _from_bytes(pixels: np.ndarray | Tensor) -> Tensor:
+    """Map channel-last bytes `(N, H, W, C)` in 0..255 to `(N, C, H, W)` in [-1, 1]."""
+    return torch.as_tensor(pixels).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+
+
+def digits() -> Images:
+    """1,797 handwritten digits, `(1797, 1, 8, 8)`, bundled with scikit-learn: no download.
+
+    Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI 1998, the test set; grey levels 0..16.
+    """
+    bunch = load_digits()
+    images = torch.as_tensor(bunch.images, dtype=torch.float32)[:, None] / 8 - 1
+    return Images(images, torch.as_tensor(bunch.target, dtype=torch.int64), tuple("0123456789"))
+
+
+def photo_patches(n: int = 4000, size: int = 32, seed: int = 0) -> Images:
+    """`n` random crops of scikit-learn's two bundled photographs, half of them mirrored: colour without a download.
+
+    Returns images `(n, 3, size, size)`; the label says which photograph, "china" (a temple) or "flower". Both are
+    first made four times smaller, 107 x 160 pixels, so that a crop of 32 shows a roof and not a tile.
+
+    Raises:
+        ValueError: if `n` is less than 1 or `size` does not fit into a photograph.
+    """
+    photos = [np.asarray(Image.fromarray(photo).reduce(4)) for photo in load_sample_images().images]
+    height, width, _ = photos[0].shape
+    if n < 1 or not 1 <= size <= height:
+        raise ValueError(f"photo_patches needs n >= 1 and 1 <= size <= {height}, got n={n} and size={size}")
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(len(photos), size=n)
+    tops, lefts = rng.integers(height - size + 1, size=n), rng.integers(width - size + 1, size=n)
+    directions = rng.choice([-1, 1], size=n)
+    crops = [
+        photos[label][top : top + size, left : left + size][:, ::direction]
+        for label, top, left, direction in zip(labels, tops, lefts, directions, strict=True)
+    ]
+    return Images(_from_bytes(np.stack(crops)), torch.as_tensor(labels), ("china", "flower"))
+
+
+def _torchvision(dataset: type, name: str, train: bool) -> Images:
+    """Read `dataset` from `data_root()`; download it first if it is not there."""
+    root = data_root()
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(20)  # behind a firewall that drops packets, a download would hang for minutes
+    try:
+        found = dataset(root, train=train, download=True)
+    except (OSError, RuntimeError) as error:
+        with suppress(OSError):  # do not leave the empty folders of an attempt behind
+            (root / dataset.__name__ / "raw").rmdir()
+            (root / dataset.__name__).rmdir()
+        reason = str(error).strip().split("\n")[-1]  # torchvision tells of each mirror in turn
+        raise DataNotFound(
+            f"the data set '{name}' was not found in {root} and could not be downloaded ({reason}); "
+            "connect once, or set GAN_EDU_DATA to a folder that holds it; 'digits' works offline"
+        ) from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+    pixels = torch.as_tensor(found.data)
+    images = _from_bytes(pixels if pixels.ndim == 4 else pixels[..., None])
+    classes = tuple(label.split(" - ")[0] for label in found.classes)  # torchvision writes MNIST's as "3 - three"
+    return Images(images, torch.as_tensor(found.targets, dtype=torch.int64), classes)
+
+
+def mnist(train: bool = True) -> Images:
+    """Handwritten digits, `(60000, 1, 28, 28)` for training or 10,000 for testing (LeCun et al. 1998).
+
+    Raises:
+        DataNotFound: if the files are not in `data_root()` and cannot be downloaded.
+    """
+    return _torchvision(datasets.MNIST, "mnist", train)
+
+
+def fashion_mnist(train: bool = True) -> Images:
+    """Pieces of clothing, `(60000, 1, 28, 28)` for training or 10,000 for testing (Xiao et al. 2017).
+
+    Raises:
+        DataNotFound: if the files are not in `data_root()` and cannot be downloaded.
+    """
+    return _torchvision(datasets.FashionMNIST, "fashion_mnist", train)
+
+
+def cifar10(train: bool = True) -> Images:
+    """Small colour photographs of ten kinds, `(50000, 3, 32, 32)` for training or 10,000 for testing (Krizhevsky 2009).
+
+    Raises:
+        DataNotFound: if the files are not in `data_root()` and cannot be downloaded.
+    """
+    return _torchvision(datasets.CIFAR10, "cifar10", train)
+
+
+def _files(path: Path) -> list[tuple[PurePosixPath, Callable[[], bytes]]]:
+    """Every file in a folder or .zip, sorted, hidden ones left out: its path inside and how to read its bytes."""
+    if not path.exists():
+        raise DataNotFound(f"there is no folder or .zip at {path}; 'digits' needs no file at all")
+    if path.is_dir():
+        files = [(PurePosixPath(f.relative_to(path).as_posix()), f.read_bytes) for f in path.rglob("*") if f.is_file()]
+    elif zipfile.is_zipfile(path):
+        archive = zipfile.ZipFile(path)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        files = [(PurePosixPath(member.filename), partial(archive.read, member)) for member in members]
+    else:
+        raise ValueError(f"{path} is neither a folder nor a .zip")
+    shown = [file for file in files if not any(part.startswith((".", "__MACOSX")) for part in file[0].parts)]
+    return sorted(shown, key=lambda file: file[0])
+
+
+def _square(content: bytes, size: int) -> np.ndarray:
+    """Decode a picture, turn it upright, cut the largest centred square, resize: `(size, size, 3)` bytes."""
+    with Image.open(io.BytesIO(content)) as picture:
+        return np.asarray(ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (size, size)))
+
+
+def image_folder(path: str | Path, size: int = 32, limit: int | None = None) -> Images:
+    """The reader's own pictures, from a folder (with its subfolders) or a .zip: `(N, 3, size, size)`.
+
+    Each is turned upright, cropped to its centred square, resized and made RGB. Where there are subfolders, the name of
+    the folder that a picture lies in is its class. `limit` takes at most that many files, evenly spread over the sorted
+    names, so that no class is left out. Files that are no readable picture are named in one warning and skipped.
+
+    Raises:
+        DataNotFound: if `path` does not exist.
+        ValueError: if it is neither a folder nor a .zip, holds no readable picture, or `size` or `limit` is below 1.
+    """
+    path = Path(path).expanduser()
+    if size < 1 or (limit is not None and limit < 1):
+        raise ValueError(f"size and limit must be at least 1, got size={size} and limit={limit}")
+    files = _files(path)
+    if limit is not None and limit < len(files):
+        files = [files[i * len(files) // limit] for i in range(limit)]
+    pixels, folders, unreadable = [], [], []
+    for name, read in files:
+        try:
+            pixels.append(_square(read(), size))
+            folders.append(name.parent.name)
+        except Exception:  # a broken picture or archive member can raise nearly anything
+            unreadable.append(str(name))
+    if unreadable:
+        more = f" and {len(unreadable) - 10} more" if len(unreadable) > 10 else ""
+        warnings.warn(f"skipped, no readable pictures: {', '.join(unreadable[:10])}{more}", stacklevel=2)
+    if not pixels:
+        raise ValueError(f"no readable picture in {path} ({len(files)} files looked at)")
+    images = _from_bytes(np.stack(pixels))
+    if not any(folders):
+        return Images(images, None, ())
+    names = [folder or path.stem for folder in folders]
+    classes = tuple(sorted(set(names)))
+    return Images(images, torch.tensor([classes.index(name) for name in names]), classes)
+
+
+DATASETS: dict[str, Callable[[], Images]] = {
+    "digits": digits,
+    "photo_patches": photo_patches,
+    "mnist": mnist,
+    "fashion_mnist": fashion_mnist,
+    "cifar10": cifar10,
+}
+
+
+def load(name_or_path: str | Path) -> Images:
+    """A data set by its name in `DATASETS`, or else the pictures of an existing folder or .zip.
+
+    Raises:
+        ValueError: if it is neither; the message lists the names.
+        DataNotFound: if the data set has to be downloaded and cannot be.
+    """
+    if str(name_or_path) in DATASETS:
+        return DATASETS[str(name_or_path)]()
+    path = Path(name_or_path).expanduser()
+    if not path.is_dir() and not zipfile.is_zipfile(path):
+        allowed = ", ".join(DATASETS)
+        raise ValueError(
+            f"unknown data set '{name_or_path}': use one of {allowed}, or an existing folder or .zip of pictures"
+        )
+    return image_folder(path)

@@ -1,0 +1,165 @@
+"""The adversarial losses and their penalties, as plain functions of logits. Taught in chapters 02 and 08.
+
+A logit is the discriminator's unbounded output: `sigmoid(logit)` is its belief that the input is real. Logits have the
+shape (N,), or (N, K) where a discriminator gives several for each sample; every loss is the mean over all of them.
+With `r` for logits of real data and `f` for logits of fakes:
+
+| name             | D minimizes                           | G minimizes         | source                           |
+|------------------|---------------------------------------|---------------------|----------------------------------|
+| `minimax`        | E softplus(-r) + E softplus(f)        | -E softplus(f)      | Goodfellow et al. 2014, eq. 1    |
+| `non_saturating` | E softplus(-r) + E softplus(f)        | E softplus(-f)      | Goodfellow et al. 2014, sec. 3   |
+| `least_squares`  | (E (r - 1)^2 + E f^2) / 2             | E (f - 1)^2 / 2     | Mao et al. 2017, eq. 9           |
+| `hinge`          | E relu(1 - r) + E relu(1 + f)         | -E f                | Lim and Ye 2017; Miyato 2018     |
+| `wasserstein`    | E f - E r                             | -E f                | Arjovsky et al. 2017             |
+| `relativistic`   | E softplus(f - r)                     | E softplus(r - f)   | Jolicoeur-Martineau 2019 (RpGAN) |
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import relu, softplus
+
+
+@dataclass(frozen=True)
+class GANLoss:
+    """A pair of losses, one for each player; both are minimized.
+
+    discriminator(real_logits, fake_logits) -> scalar tensor
+    generator(fake_logits, real_logits=None) -> scalar tensor; `real_logits` matter only where `compares` is true
+
+    Raises ValueError where logits are not (N,) or (N, K), or, for a loss that compares, where their shapes differ.
+    """
+
+    name: str
+    on_discriminator: Callable[[Tensor, Tensor], Tensor]
+    on_generator: Callable[[Tensor, Tensor | None], Tensor]
+    compares: bool = False  # are real and fake logits paired by position?
+
+    def discriminator(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+        self._check(real_logits, fake_logits)
+        return self.on_discriminator(real_logits, fake_logits)
+
+    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+        self._check(real_logits, fake_logits)
+        return self.on_generator(fake_logits, real_logits)
+
+    def _check(self, real_logits, fake_logits):
+        shapes = [None if logits is None else tuple(logits.shape) for logits in (real_logits, fake_logits)]
+        if any(shape is not None and len(shape) not in (1, 2) for shape in shapes):
+            raise ValueError(
+                f"logits have the shapes {shapes[0]} (real) and {shapes[1]} (fake); a discriminator gives logits of "
+                "shape (N,) or (N, K), one row for each sample"
+            )
+        if self.compares and shapes[0] != shapes[1]:  # (N, 1) - (N,) would silently be (N, N)
+            raise ValueError(
+                f"the {self.name} loss pairs real and fake logits by position, but their shapes are {shapes[0]} and "
+                f"{shapes[1]}: give it as many real samples as fakes, with logits of one shape"
+            )
+
+
+def _cross_entropy_discriminator(real_logits, fake_logits):
+    return softplus(-real_logits).mean() + softplus(fake_logits).mean()
+
+
+LOSSES: dict[str, GANLoss] = {
+    loss.name: loss
+    for loss in (
+        GANLoss("minimax", _cross_entropy_discriminator, lambda f, r: -softplus(f).mean()),
+        GANLoss("non_saturating", _cross_entropy_discriminator, lambda f, r: softplus(-f).mean()),
+        GANLoss(
+            "least_squares",
+            lambda r, f: ((r - 1).square().mean() + f.square().mean()) / 2,
+            lambda f, r: (f - 1).square().mean() / 2,
+        ),
+        GANLoss("hinge", lambda r, f: relu(1 - r).mean() + relu(1 + f).mean(), lambda f, r: -f.mean()),
+        GANLoss("wasserstein", lambda r, f: f.mean() - r.mean(), lambda f, r: -f.mean()),
+        GANLoss(
+            "relativistic",
+            lambda r, f: softplus(f - r).mean(),
+            lambda f, r: softplus(r - f).mean(),
+            compares=True,
+        ),
+    )
+}
+
+
+def get(loss: str | GANLoss) -> GANLoss:
+    """The loss of that name, or the loss itself. Raises ValueError that lists the names there are."""
+    if isinstance(loss, GANLoss):
+        return loss
+    if loss not in LOSSES:
+        raise ValueError(f"there is no loss {loss!r}; choose one of {', '.join(LOSSES)}, or pass a GANLoss of your own")
+    return LOSSES[loss]
+
+
+# The two losses under the names of the article that the course grew out of: its code is the non-saturating pair.
+discriminator_loss = LOSSES["non_saturating"].discriminator
+generator_loss = LOSSES["non_saturating"].generator
+
+
+def r1_penalty(discriminator: Callable[[Tensor], Tensor], real: Tensor) -> Tensor:
+    """E ||grad_x D(x)||^2 over real data, a scalar; its usual weight is gamma / 2 (Mescheder et al. 2018, eq. 9).
+
+    `discriminator` maps samples (N, ...) to logits; each sample's logit must depend on that sample alone, so no
+    batch norm in training mode.
+    """
+    return _input_gradients(discriminator, real).square().sum(1).mean()
+
+
+def r2_penalty(discriminator: Callable[[Tensor], Tensor], fake: Tensor) -> Tensor:
+    """E ||grad_x D(x)||^2 over fakes, a scalar; its usual weight is gamma / 2 (Mescheder et al. 2018, eq. 10)."""
+    return r1_penalty(discriminator, fake)
+
+
+def gradient_penalty(
+    discriminator: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    """E (||grad_x D(x)|| - 1)^2 on points drawn uniformly between real and fake (Gulrajani et al. 2017, eq. 3).
+
+    `real` and `fake` are paired by position and have one shape (N, ...), else ValueError. `generator` draws the
+    points. The usual weight is 10.
+    """
+    if real.shape != fake.shape:
+        raise ValueError(f"real and fake must have one shape, not {tuple(real.shape)} and {tuple(fake.shape)}")
+    t = torch.rand(len(real), *[1] * (real.dim() - 1), device=real.device, generator=generator)
+    gradients = _input_gradients(discriminator, real + t * (fake - real))
+    return (torch.linalg.vector_norm(gradients, dim=1) - 1).square().mean()
+
+
+def _input_gradients(discriminator, x):
+    """grad_x D(x) of each sample, (N, features); in float32, because squares of small numbers vanish in less."""
+    with torch.autocast(x.device.type, enabled=False):
+        x = x.detach().float().requires_grad_(True)
+        (gradients,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+    return gradients.flatten(1)
+
+
+class Term(NamedTuple):
+    """One more term of a player's loss: a penalty, an L1 distance, a cycle.
+
+    It adds `weight * function(discriminator, real, fake, condition)` to the loss; where `every` > 1 it is computed in
+    every `every`-th step only and counts `every` times ("lazy" regularization, Karras et al. 2020, sec. 3.1).
+    `discriminator` is a function of samples alone: the condition is bound to it already.
+    """
+
+    name: str
+    function: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor, Tensor | None], Tensor]
+    weight: float
+    every: int = 1
+
+
+PENALTIES: dict[str, Callable] = {  # as functions that a Term can hold
+    "r1": lambda discriminator, real, fake, condition: r1_penalty(discriminator, real),
+    "r2": lambda discriminator, real, fake, condition: r2_penalty(discriminator, fake),
+    "gradient_penalty": lambda discriminator, real, fake, condition: gradient_penalty(discriminator, real, fake),
+}
+
+
+def penalty(name: str, weight: float, every: int = 1) -> Term:
+    """The penalty of that name as a term of D's loss: `GAN(..., d_terms=[penalty("r1", 0.5)])`. Raises ValueError."""
+    if name not in PENALTIES:
+        raise ValueError(f"there is no penalty {name!r}; choose one of {', '.join(PENALTIES)}")
+    return Term(name, PENALTIES[name], weight, every)

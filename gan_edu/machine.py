@@ -1,0 +1,50 @@
+"""What the reader's machine can do, measured by training a small GAN for a few seconds."""
+
+import time
+from typing import NamedTuple
+
+import torch
+
+from gan_edu import data, metrics, recipes, train
+
+# Seconds that each chapter takes on the machine, two cores, where `check` took REFERENCE seconds.
+CHAPTERS = {"00": 20, "01": 20, "02": 20, "03": 30, "04": 60, "05": 80}
+REFERENCE = 5.0
+
+
+class Check(NamedTuple):
+    """What the check found; printed as "works: CPU, 2 threads, 8 of 8 modes in 6 s"."""
+
+    device: str
+    threads: int
+    modes: int
+    total: int
+    seconds: float
+
+    def __str__(self) -> str:
+        verdict = "works" if self.modes == self.total else "not as it should"
+        threads = "" if self.device != "CPU" else f", {self.threads} thread{'s' * (self.threads != 1)}"
+        return f"{verdict}: {self.device}{threads}, {self.modes} of {self.total} modes in {self.seconds:.0f} s"
+
+    def minutes(self) -> dict[str, float]:
+        """The minutes that each chapter will take here, roughly: in proportion to what the check took."""
+        return {chapter: seconds / 60 * self.seconds / REFERENCE for chapter, seconds in CHAPTERS.items()}
+
+
+def device_name() -> str:
+    """The name of the GPU, or "CPU" where there is none."""
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+
+
+def check(seed: int = 0) -> Check:
+    """Train a GAN on the ring of eight Gaussians, on the CPU or the GPU; the weights follow from the seed."""
+    ring = data.ring()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # networks this small only wait for each other on more
+    began = time.perf_counter()
+    gan, batches = recipes.plane(ring, seed=seed)
+    train.train(gan, batches, recipes.PLANE_STEPS, final_rate=recipes.FINAL_RATE, progress=False)
+    found = metrics.mode_coverage(gan.sample(1000).cpu(), ring.centers, ring.std)
+    seconds = time.perf_counter() - began
+    torch.set_num_threads(threads)
+    return Check(device_name(), threads, found.modes, len(ring.centers), seconds)

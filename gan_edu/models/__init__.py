@@ -1,0 +1,18 @@
+"""Generators (noise to data) and discriminators (data to logits), one file per family.
+
+Every generator has the attribute `latent_dim`; every discriminator returns logits (N,), never probabilities.
+"""
+
+from gan_edu.models.article import ArticleDiscriminator, ArticleGenerator
+from gan_edu.models.dcgan import DCGANDiscriminator, DCGANGenerator, dcgan_init
+from gan_edu.models.mlp import MLPDiscriminator, MLPGenerator
+
+__all__ = [
+    "ArticleDiscriminator",
+    "ArticleGenerator",
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "dcgan_init",
+]

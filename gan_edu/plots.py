@@ -1,0 +1,144 @@
+"""Every picture that the notebooks draw. The same colour, marker and line for the same thing everywhere.
+
+Functions that take an `ax` draw into it and return nothing; `panels` makes the axes; `show` puts the figure under a
+cell with one sentence that says what is to be seen, for those who cannot see it (nbval compares it too).
+"""
+
+import io
+from base64 import b64encode
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from IPython.display import DisplayHandle, display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+
+# From the palette of Okabe and Ito (2008), told apart by colour-blind readers; markers and lines tell the rest in grey.
+REAL, FAKE, D, G, INK = "#0072B2", "#D55E00", "#AA4499", "#009E73", "#333333"
+LINES = {"D": {"color": D, "linestyle": "-"}, "G": {"color": G, "linestyle": "--"}}
+CYCLE = ((REAL, "-"), (FAKE, "--"), (G, "-."), (D, ":"), (INK, (0, (5, 1, 1, 1, 1, 1))), ("#E69F00", (0, (1, 1))))
+
+
+def panels(
+    columns: int = 1, rows: int = 1, width: float = 3.2, height: float = 2.6
+) -> tuple[Figure, np.ndarray | Axes]:
+    """A figure and its axes: one where rows and columns are 1, else an array. Sizes are inches for each panel."""
+    figure = Figure(figsize=(width * columns, height * rows), dpi=100, layout="constrained")
+    axes = figure.subplots(rows, columns)
+    for ax in np.atleast_1d(axes).ravel():
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.tick_params(labelsize=8)
+        ax.xaxis.label.set_size(9)
+        ax.yaxis.label.set_size(9)
+        ax.title.set_size(10)
+    return figure, axes
+
+
+def show(figure: Figure, alt: str, place: DisplayHandle | None = None) -> None:
+    """Display the figure with its alternative text: one sentence that says what the picture shows."""
+    bundle = {"image/png": b64encode(png(figure)).decode(), "text/plain": alt}
+    display(bundle, raw=True) if place is None else place.update(bundle, raw=True)
+
+
+def place() -> DisplayHandle:
+    """A place under the cell in which `show` can draw again and again, while a GAN trains."""
+    return display({"text/plain": "..."}, raw=True, display_id=True)
+
+
+def png(figure: Figure) -> bytes:
+    """The figure as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    return buffer.getvalue()
+
+
+def label(ax: Axes, x: str = "", y: str = "", title: str = "", legend: bool = False) -> None:
+    """Name the axes and the panel, with a legend of the lines where asked."""
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.set_title(title)
+    if legend:
+        ax.legend(fontsize=8, frameon=False)
+
+
+def curves(ax: Axes, x, lines: dict, /, **labels) -> None:
+    """One line for each entry of {name: y}; names "D" and "G" have the colours of the players."""
+    others = iter(CYCLE)
+    for name, y in lines.items():
+        style = LINES.get(name) or dict(zip(("color", "linestyle"), next(others), strict=True))
+        ax.plot(_array(x), _array(y), label=name, linewidth=1.6, **style)
+    label(ax, legend=len(lines) > 1, **labels)
+
+
+def losses(ax: Axes, history, smooth: int = 1) -> None:
+    """Both players' losses over the steps of a `train.History`, averaged over windows of `smooth` steps."""
+    n = len(history.discriminator) // smooth * smooth
+    windows = {"D": history.discriminator, "G": history.generator}
+    means = {name: np.reshape(values[:n], (-1, smooth)).mean(1) for name, values in windows.items()}
+    curves(ax, np.arange(n // smooth) * smooth, means, x="step", y="loss")
+
+
+def points(ax: Axes, real: Tensor | None = None, fake: Tensor | None = None, limit: float | None = None) -> None:
+    """Samples in the plane, each (N, 2): real ones as blue dots, fakes as orange crosses; axes from -limit to limit."""
+    if real is not None:
+        ax.scatter(*_array(real).T, s=5, color=REAL, alpha=0.5, linewidths=0, label="real")
+    if fake is not None:
+        ax.scatter(*_array(fake).T, s=9, color=FAKE, marker="x", alpha=0.7, linewidths=0.8, label="fake")
+    ax.set_aspect("equal")
+    if limit is not None:
+        ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+
+
+@torch.no_grad()
+def heat_map(
+    ax: Axes, judge: Callable[[Tensor], Tensor], limit: float = 1.6, resolution: int = 60, device="cpu"
+) -> None:
+    """What D believes at each place in the plane: sigmoid of its logits, purple where it says real; a line at 1/2."""
+    axis = torch.linspace(-limit, limit, resolution, device=device)
+    grid = torch.cartesian_prod(axis, axis).flip(1)  # rows are y
+    belief = torch.sigmoid(judge(grid)).reshape(resolution, resolution)
+    ax.imshow(_array(belief), extent=[-limit, limit] * 2, origin="lower", cmap="PuOr_r", vmin=0, vmax=1, alpha=0.6)
+    if belief.min() < 0.5 < belief.max():
+        ax.contour(_array(axis), _array(axis), _array(belief), levels=[0.5], colors=INK, linewidths=0.8)
+
+
+@torch.no_grad()
+def sheet(ax: Axes, generator: Callable[[Tensor], Tensor], lines: int = 15, reach: float = 2.0, device="cpu") -> None:
+    """G as a bent sheet: where it puts a square grid of two-dimensional noise from -reach to reach."""
+    axis, fine = torch.linspace(-reach, reach, lines, device=device), torch.linspace(-reach, reach, 80, device=device)
+    for a in axis:
+        for noise in (torch.stack([a.expand(80), fine], 1), torch.stack([fine, a.expand(80)], 1)):
+            ax.plot(*_array(generator(noise)).T, color=G, linewidth=0.6, alpha=0.8)
+    ax.set_aspect("equal")
+
+
+def images(ax: Axes, batch: Tensor, columns: int = 8, title: str = "") -> None:
+    """A batch (N, C, H, W) in [-1, 1], C 1 or 3, as a sheet of pictures, row by row; an incomplete row is left out."""
+    rows = len(batch) // columns
+    tiles = _array(batch[: rows * columns]).clip(-1, 1) / 2 + 0.5
+    n, channels, height, width = tiles.shape
+    tiles = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=1.0)
+    tiles = tiles.reshape(rows, columns, channels, height + 1, width + 1).transpose(0, 3, 1, 4, 2)
+    picture = tiles.reshape(rows * (height + 1), columns * (width + 1), channels)[:-1, :-1]
+    ax.imshow(picture.squeeze(-1) if channels == 1 else picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=10)
+
+
+def film_strip(history, columns: int = 8, rows: int = 2) -> Figure:
+    """The samples of fixed noise at each snapshot of a `train.History`, side by side: pictures, or points."""
+    figure, axes = panels(len(history.steps), width=1.6, height=1.9)
+    for ax, step, batch in zip(np.atleast_1d(axes), history.steps, history.samples, strict=True):
+        if batch.dim() == 2:
+            points(ax, fake=batch, limit=1.6)
+            ax.set(xticks=[], yticks=[])
+        else:
+            images(ax, batch[: columns * rows], columns)
+        ax.set_title(f"step {step:,}", fontsize=9)
+    return figure
+
+
+def _array(values) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)

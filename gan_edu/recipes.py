@@ -1,0 +1,73 @@
+"""Settings that were found by experiment, so that the notebooks and the command line train the same GAN."""
+
+from typing import NamedTuple
+
+import torch
+
+from gan_edu.data import Batches, Images, Mixture
+from gan_edu.losses import penalty
+from gan_edu.models import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from gan_edu.train import GAN
+
+FINAL_RATE = 0.05  # to this share of what they were, learning rates fall along a cosine
+PLANE_STEPS = 1500
+
+
+def plane(mixture: Mixture, seed: int = 0, device: str = "auto", **settings) -> tuple[GAN, Batches]:
+    """A new GAN for points in the plane, and its shuffled batches; `settings` replace those of `train.GAN`.
+
+    Trained for PLANE_STEPS steps with rates that fall to FINAL_RATE, it finds all modes of `data.ring`.
+    """
+    torch.manual_seed(seed)
+    generator, discriminator = MLPGenerator(depth=3), MLPDiscriminator(depth=3)
+    defaults = {
+        "g_optimizer": torch.optim.Adam(generator.parameters(), 4e-3, (0.0, 0.99)),
+        "d_optimizer": torch.optim.Adam(discriminator.parameters(), 4e-3, (0.0, 0.99)),
+        "d_terms": [penalty("r1", 0.025)],
+        "ema": 0.99,
+        "device": device,
+    }
+    gan = GAN(generator, discriminator, **{**defaults, **settings})
+    points = mixture.sample(10_000, torch.Generator().manual_seed(seed))
+    return gan, Batches(points, batch_size=128, device=gan.device, seed=seed)
+
+
+class Recipe(NamedTuple):
+    """How a DCGAN pair is built and trained."""
+
+    steps: int
+    batch_size: int = 64
+    latent_dim: int = 64
+    g_width: int = 32
+    d_width: int = 32
+    g_rate: float = 2e-3
+    d_rate: float = 1e-3
+    betas: tuple[float, float] = (0.0, 0.99)
+    loss: str = "non_saturating"
+    r1_weight: float = 0.0  # gamma / 2
+    ema: float = 0.995
+
+
+RECIPES = {8: Recipe(steps=3000), 28: Recipe(steps=600), 32: Recipe(steps=600)}  # by the edge of the images in pixels
+
+
+def dcgan(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
+    """A new DCGAN pair of the images' shape, and their shuffled batches; the weights follow from the seed."""
+    torch.manual_seed(seed)
+    channels, size = images.images.shape[1:3]
+    generator = DCGANGenerator(size, channels, recipe.latent_dim, recipe.g_width)
+    discriminator = DCGANDiscriminator(size, channels, recipe.d_width)
+    gan = GAN(
+        generator,
+        discriminator,
+        recipe.loss,
+        g_optimizer=torch.optim.Adam(generator.parameters(), recipe.g_rate, recipe.betas),
+        d_optimizer=torch.optim.Adam(discriminator.parameters(), recipe.d_rate, recipe.betas),
+        d_terms=[penalty("r1", recipe.r1_weight)] if recipe.r1_weight else [],
+        ema=recipe.ema,
+        device=device,
+    )
+    batches = Batches(
+        images.images, batch_size=min(recipe.batch_size, len(images.images)), device=gan.device, seed=seed
+    )
+    return gan, batches

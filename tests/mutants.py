@@ -1,0 +1,91 @@
+"""Break the package on purpose: `make mutants`, or `python tests/mutants.py NAME...` for some of them.
+
+Each mutant is one small change to a copy of the package. A unit test and the chapter that teaches the thing must both
+notice it; otherwise the idea is not guarded, and this script says so and fails.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Mutant(NamedTuple):
+    name: str
+    file: str
+    old: str  # stands in the file exactly once
+    new: str
+    tests: str  # the unit tests that must fail, below tests/
+    chapter: str  # the notebook that must fail, by its number
+
+
+MUTANTS = (
+    Mutant("minimax-sign", "losses.py", "-softplus(f).mean()),", "softplus(f).mean()),", "test_losses.py", "01"),
+    Mutant("non-saturating-sign", "losses.py", "softplus(-f).mean()),", "softplus(f).mean()),", "test_losses.py", "02"),
+    Mutant("discriminator-sign", "losses.py", "softplus(-real_logits)", "softplus(real_logits)",
+           "test_losses.py", "02"),
+    Mutant("hinge-sign", "losses.py", "relu(1 + f).mean(), lambda f, r: -f", "relu(1 - f).mean(), lambda f, r: -f",
+           "test_losses.py", "02"),
+    Mutant("relativistic-swapped", "losses.py", "lambda f, r: softplus(r - f)", "lambda f, r: softplus(f - r)",
+           "test_losses.py", "02"),
+    Mutant("detach-removed", "train.py", "discriminator_step(gan, real, fake.detach(), condition)",
+           "discriminator_step(gan, real, fake, condition)", "test_train.py", "03"),
+    Mutant("optimizers-swapped", "train.py", "_differentiate(objective, gan.g_optimizer)\n    gan.g_optimizer.step()",
+           "_differentiate(objective, gan.d_optimizer)\n    gan.d_optimizer.step()", "test_train.py", "03"),
+    Mutant("gradients-not-cleared", "train.py", "    optimizer.zero_grad(set_to_none=True)\n", "",
+           "test_train.py", "03"),
+    Mutant("always-alternating", "train.py", 'if gan.updates == "alternating":', "if True:", "test_train.py", "03"),
+    Mutant("ema-reversed", "train.py", "average.lerp_(weight, 1 - self.ema_decay)",
+           "average.lerp_(weight, self.ema_decay)", "test_train.py", "03"),
+    Mutant("coverage-of-anything", "metrics.py", "(3 * std) ** 2", "(300 * std) ** 2", "test_metrics.py", "04"),
+    Mutant("upsampling-without-stride", "models/dcgan.py", "nn.ConvTranspose2d(before, after, 4, stride=2, padding=1",
+           "nn.ConvTranspose2d(before, after, 3, stride=1, padding=1", "test_models.py", "05"),
+)  # fmt: skip
+
+
+def survivors(mutant: Mutant) -> list[str]:
+    """What did not notice the mutant: nothing, where all is well."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "course"
+        hidden = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info")
+        shutil.copytree(ROOT, copy, ignore=hidden)
+        path = copy / "gan_edu" / mutant.file
+        source = path.read_text(encoding="utf-8")
+        if source.count(mutant.old) != 1:
+            raise SystemExit(f"{mutant.name}: {mutant.old!r} stands {source.count(mutant.old)} times in {mutant.file}")
+        path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+        (notebook,) = (copy / "notebooks").glob(f"{mutant.chapter}_*.ipynb")
+        checks = {
+            f"tests/{mutant.tests}": [f"tests/{mutant.tests}", "-x"],
+            f"chapter {mutant.chapter}": ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-x", notebook],
+        }
+        return [name for name, arguments in checks.items() if _passes(copy, arguments)]
+
+
+def _passes(copy, arguments):
+    environment = {**os.environ, "PYTHONPATH": str(copy), "GAN_EDU_PROGRESS": str(copy / "progress.json")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, arguments)]
+    result = subprocess.run(command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if result.returncode not in (0, 1):  # 1: tests failed, as they should
+        raise SystemExit(f"pytest itself failed ({result.returncode}): {' '.join(command)}")
+    return result.returncode == 0
+
+
+def main(names: list[str]) -> int:
+    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    alive = 0
+    for mutant in chosen:
+        missed = survivors(mutant)
+        alive += bool(missed)
+        print(f"{'SURVIVED ' + ' and '.join(missed) if missed else 'noticed'}: {mutant.name}", flush=True)
+    print(f"{len(chosen) - alive} of {len(chosen)} mutants noticed by a unit test and by the chapter")
+    return bool(alive)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,224 @@
+"""The metrics against closed forms, brute force and other implementations."""
+
+import math
+
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from torchmetrics.image.kid import poly_mmd
+
+from gan_edu import data, metrics
+
+
+def randn(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def exact_gaussian(n, mean, covariance, seed=0):
+    """`n` samples whose mean and covariance are exactly the given ones, through whitening."""
+    x = randn(n, len(mean), seed=seed)
+    x = x - x.mean(0)
+    white = torch.linalg.solve_triangular(torch.linalg.cholesky(x.T @ x / (n - 1)), x.T, upper=False)
+    return (torch.linalg.cholesky(covariance) @ white).T + mean
+
+
+# Mode coverage
+
+
+@pytest.mark.parametrize(("mixture", "modes"), [(data.ring(), 8), (data.grid(), 25)])
+def test_coverage_is_full_on_the_centres_and_on_the_mixture_itself(mixture, modes):
+    assert metrics.mode_coverage(mixture.centers, mixture.centers, mixture.std) == (modes, 1.0)
+    samples = mixture.sample(2000, torch.Generator().manual_seed(0))
+    found = metrics.mode_coverage(samples, mixture.centers, mixture.std)
+    assert found.modes == modes
+    # Within 3 std in the plane: the Rayleigh distribution says 1 - exp(-9/2) = 98.9 %.
+    assert found.good == pytest.approx(1 - math.exp(-4.5), abs=0.01)
+
+
+def test_coverage_counts_the_modes_that_are_there_and_three_std_is_the_border():
+    ring = data.ring(std=0.05)
+    samples = torch.cat([ring.centers[:3], ring.centers[:3] * (1 + 2.9 * 0.05), ring.centers[3:6] * (1 + 3.1 * 0.05)])
+    assert metrics.mode_coverage(samples, ring.centers, ring.std) == (3, pytest.approx(6 / 9))
+    for share in (0, 0.1):
+        assert metrics.mode_coverage(torch.zeros(50, 2), ring.centers, ring.std, share=share) == (0, 0.0)
+
+
+def test_a_few_stray_samples_do_not_count_as_a_mode_unless_asked():
+    ring = data.ring()
+    collapsed = torch.cat([ring.centers[:1].repeat(993, 1), ring.centers[1:]])
+    assert metrics.mode_coverage(collapsed, ring.centers, ring.std).modes == 1
+    assert metrics.mode_coverage(collapsed, ring.centers, ring.std, share=0).modes == 8
+    # The border: a tenth of the fair part, 1000 / 8 / 10 = 12.5 samples.
+    for count, modes in ((12, 1), (13, 2)):
+        samples = torch.cat([ring.centers[:1].repeat(1000 - count, 1), ring.centers[1:2].repeat(count, 1)])
+        assert metrics.mode_coverage(samples, ring.centers, ring.std).modes == modes
+
+
+# Fréchet distance
+
+
+def test_frechet_distance_of_two_gaussians_is_the_closed_form():
+    # Commuting covariances: |m_a - m_b|^2 + sum (sqrt(variance_a) - sqrt(variance_b))^2.
+    variance_a, variance_b = torch.tensor([1.0, 4.0, 9.0]).double(), torch.tensor([4.0, 4.0, 1.0]).double()
+    mean_b = torch.tensor([1.0, -2.0, 0.5]).double()
+    a = exact_gaussian(100, torch.zeros(3).double(), variance_a.diag())
+    b = exact_gaussian(80, mean_b, variance_b.diag(), seed=1)
+    assert metrics.frechet_distance(a, b) == pytest.approx(5.25 + 1 + 0 + 4, rel=1e-9)
+
+
+def test_frechet_distance_agrees_with_scipys_matrix_root():
+    a, b = randn(200, 10) @ randn(10, 10, seed=2), randn(150, 10, seed=1) @ randn(10, 10, seed=3) + 1
+    cov_a, cov_b = np.cov(a.numpy().T), np.cov(b.numpy().T)
+    root = scipy.linalg.sqrtm(cov_a @ cov_b).real
+    expected = (a.mean(0) - b.mean(0)).square().sum().item() + np.trace(cov_a + cov_b - 2 * root)
+    assert metrics.frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)
+    assert metrics.frechet_distance(b, a) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("n", [5, 500])
+def test_frechet_distance_to_itself_is_zero_also_where_the_covariance_is_singular(n):
+    images = randn(n, 1, 8, 8)  # 5 images span at most 4 of the 64 directions
+    assert metrics.frechet_distance(images, images) == pytest.approx(0, abs=1e-9)
+    assert metrics.frechet_distance(images, images + 0.5) == pytest.approx(64 * 0.25, rel=1e-9)
+
+
+def test_frechet_distance_in_one_dimension_needs_no_special_case():
+    a = exact_gaussian(50, torch.zeros(1).double(), torch.eye(1).double())
+    assert metrics.frechet_distance(a, 3 * a + 1) == pytest.approx(1 + 4, rel=1e-9)
+
+
+# Kernel distance
+
+
+def test_kernel_distance_equals_the_plain_double_loop():
+    a, b = randn(7, 3), randn(5, 3, seed=1) + 0.3
+
+    def kernel(x, y):
+        return (float(x @ y) / 3 + 1) ** 3
+
+    within_a = sum(kernel(a[i], a[j]) for i in range(7) for j in range(7) if i != j) / (7 * 6)
+    within_b = sum(kernel(b[i], b[j]) for i in range(5) for j in range(5) if i != j) / (5 * 4)
+    between = sum(kernel(x, y) for x in a for y in b) / (7 * 5)
+    assert metrics.kernel_distance(a, b) == pytest.approx(within_a + within_b - 2 * between, rel=1e-10)
+
+
+def test_kernel_distance_agrees_with_torchmetrics_across_chunks():
+    a, b = randn(600, 4), randn(600, 4, seed=1) * 1.5
+    assert metrics.kernel_distance(a, b) == pytest.approx(poly_mmd(a, b).item(), rel=1e-9)
+
+
+def test_kernel_distance_is_unbiased_and_so_negative_about_half_the_time():
+    values = torch.tensor(
+        [metrics.kernel_distance(randn(30, 4, seed=s), randn(30, 4, seed=s + 1000)) for s in range(300)]
+    )
+    standard_error = values.std() / math.sqrt(300)
+    assert values.mean().abs() < 3 * standard_error
+    assert 0.3 < (values < 0).double().mean() < 0.8
+    # The biased estimator, diagonal included, is off by far more than that: it could not pass here.
+    assert metrics.kernel_distance(randn(300, 4), randn(300, 4, seed=1) + 1) > 100 * standard_error
+
+
+# Precision and recall, nearest neighbours
+
+
+def manifold_share(points, reference, k):
+    """Kynkäänniemi et al. 2019, equation 1, word for word."""
+    hits = 0
+    for point in points:
+        for i, center in enumerate(reference):
+            radius = sorted(math.dist(center, other) for j, other in enumerate(reference) if j != i)[k - 1]
+            if math.dist(point, center) <= radius:
+                hits += 1
+                break
+    return hits / len(points)
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_precision_and_recall_agree_with_brute_force(k):
+    real, fake = randn(40, 2), 0.7 * randn(30, 2, seed=1) + 0.5
+    found = metrics.precision_recall(real, fake, k=k)
+    assert found.precision == pytest.approx(manifold_share(fake.tolist(), real.tolist(), k))
+    assert found.recall == pytest.approx(manifold_share(real.tolist(), fake.tolist(), k))
+    assert 0 < found.precision < 1 and 0 < found.recall < 1
+
+
+def test_precision_and_recall_are_zero_for_disjoint_sets_and_one_for_the_same():
+    real = randn(600, 1, 4, 4)
+    assert metrics.precision_recall(real, real + 100) == (0, 0)
+    assert metrics.precision_recall(real, real) == (1, 1)
+
+
+def test_a_dropped_mode_costs_recall_and_spilled_samples_cost_precision():
+    left, right = randn(200, 2), randn(200, 2, seed=1) + 50
+    both = torch.cat([left, right])
+    assert metrics.precision_recall(both, left) == (1, 0.5)
+    assert metrics.precision_recall(left, both) == (0.5, 1)
+
+
+def test_copies_of_points_with_equal_twins_count_as_inside():
+    # k twins make a ball of radius 0; rounding must not push an exact copy out of it, wherever the data lies.
+    real = (randn(50, 20) + 100).float().repeat_interleave(5, dim=0)
+    assert metrics.precision_recall(real, real[::7]).precision == 1
+    assert metrics.nearest(real[::7], real).distances.max() == 0
+
+
+def test_nearest_finds_copies_and_agrees_with_brute_force_across_chunks():
+    reference = randn(600, 1, 3, 3)
+    samples = torch.cat([reference[[5, 599, 0]], randn(300, 1, 3, 3, seed=1)])
+    distances, indices = metrics.nearest(samples, reference)
+    assert indices[:3].tolist() == [5, 599, 0] and distances[:3].tolist() == [0, 0, 0]
+    expected = (samples.flatten(1)[:, None] - reference.flatten(1)).norm(dim=2).min(dim=1)
+    torch.testing.assert_close(distances, expected.values)
+    assert torch.equal(indices, expected.indices)
+
+
+# Errors and precision, for all of them
+
+PAIRS = [metrics.frechet_distance, metrics.kernel_distance, metrics.precision_recall, metrics.nearest]
+
+
+@pytest.mark.parametrize("metric", PAIRS)
+def test_shapes_that_do_not_match_are_named(metric):
+    with pytest.raises(ValueError, match=r"\(10, 1, 8, 8\) and \(10, 1, 4, 4\)"):
+        metric(torch.zeros(10, 1, 8, 8), torch.zeros(10, 1, 4, 4))
+    with pytest.raises(ValueError, match=r"\(10,\)"):
+        metric(torch.zeros(10), torch.zeros(10))
+
+
+@pytest.mark.parametrize("metric", PAIRS)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_values_that_are_not_finite_are_refused(metric, value):
+    bad = randn(10, 2)
+    bad[3, 1] = value
+    for pair in ((bad, randn(10, 2)), (randn(10, 2), bad)):
+        with pytest.raises(ValueError, match="finite"):
+            metric(*pair)
+
+
+@pytest.mark.parametrize(("metric", "n"), list(zip(PAIRS, [1, 1, 3, 0], strict=True)))
+def test_too_few_samples_are_refused_and_one_more_is_enough(metric, n):
+    with pytest.raises(ValueError, match=f"more than {n} samples"):
+        metric(randn(n, 2), randn(10, 2))
+    metric(randn(n + 1, 2), randn(10, 2))
+
+
+def test_settings_out_of_range_are_refused():
+    x = randn(10, 2)
+    for call in (
+        lambda: metrics.precision_recall(x, x, k=0),
+        lambda: metrics.mode_coverage(x, x, std=0),
+        lambda: metrics.mode_coverage(x, x, std=1, share=2),
+        lambda: metrics.mode_coverage(x, torch.zeros(4, 3), std=1),
+        lambda: metrics.mode_coverage(torch.zeros(10, 3), torch.zeros(4, 3), std=1),
+    ):
+        with pytest.raises(ValueError, match="got"):
+            call()
+
+
+def test_float32_input_is_computed_in_float64_and_gradients_are_left_out():
+    a = (randn(100, 2) + 1000).float().requires_grad_()
+    b = (randn(100, 2, seed=1) + 1000).float()
+    for metric in (metrics.frechet_distance, metrics.kernel_distance):
+        assert metric(a, b) == metric(a.detach().double(), b.double())
+    assert not metrics.nearest(a, b).distances.requires_grad

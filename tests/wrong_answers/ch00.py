@@ -1,0 +1,21 @@
+"""Typical wrong answers to the exercises of chapter 00, each with a part of the hint that it must get."""
+
+WRONG = {
+    "check_logit": [
+        ("log p", "def my_logit(p):\n    return torch.log(p)", "compares p with its opposite"),
+        ("flipped", "def my_logit(p):\n    return torch.log((1 - p) / p)", "sign is flipped"),
+        ("sigmoid", "def my_logit(p):\n    return torch.sigmoid(p)", "way back"),
+        ("odds", "def my_logit(p):\n    return p / (1 - p)", "odds"),
+        ("one number", "def my_logit(p):\n    return torch.log(p / (1 - p)).sum()", "one logit for each"),
+        ("bits", "def my_logit(p):\n    return torch.log2(p / (1 - p))", "Solve p ="),
+    ],
+    "check_five_questions": [
+        ("square of the mean", "my_answers = [12.25, 0.1438, -0.5, 3, 0.75]", "square of the mean"),
+        ("bits", "my_answers = [15.167, 0.2075, -0.5, 3, 0.75]", "in bits"),
+        ("KL the other way", "my_answers = [15.167, 0.1308, -0.5, 3, 0.75]", "KL(q || p)"),
+        ("no detach", "my_answers = [15.167, 0.1438, -0.5, 6, 0.75]", "without detach"),
+        ("sign", "my_answers = [15.167, 0.1438, 0.5, 3, 0.75]", "check the sign"),
+        ("only two", "my_answers = [15.167, 0.1438]", "list of five"),
+        ("an unknown mistake", "my_answers = [15.167, 0.1438, -0.5, 3, 9]", "read chapter 3"),
+    ],
+}
