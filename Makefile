@@ -8,7 +8,7 @@ PY := .venv/bin/python
 STAMP := .venv/.installed
 
 # Tests see no GPU, no plotting backend of yours and none of your answers to exercises: what they prove holds anywhere.
-TEST_ENV := env -u MPLBACKEND CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0 GAN_EDU_PROGRESS="$(CURDIR)/build/progress"
+TEST_ENV := env -u MPLBACKEND CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0 GAN_EDU_PROGRESS="$(CURDIR)/build/progress.json"
 
 help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -21,7 +21,7 @@ lab: $(STAMP)  ## check this machine with a GAN of a few seconds, then open the 
 	@flags=""; \
 	[ "$$(id -u)" != 0 ] || flags="--allow-root"; \
 	[ "$$(uname)" = Darwin ] || [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || flags="$$flags --no-browser"; \
-	set -x; $(PY) -m jupyterlab $$flags $(LAB_ARGS) notebooks/00_start_here.ipynb
+	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $$flags $(LAB_ARGS)
 
 test: lint test-unit test-notebooks  ## everything that CI runs: lint, unit tests, every notebook against its outputs
 
@@ -30,11 +30,11 @@ lint: $(STAMP)  ## style of the code and of the notebooks
 	$(PY) -m ruff format --check
 
 test-unit: $(STAMP)  ## the unit tests alone
-	@rm -rf build/progress
+	@rm -f build/progress.json
 	$(TEST_ENV) $(PY) -m pytest
 
 test-notebooks: $(STAMP)  ## execute every notebook again and compare its outputs (nbval)
-	@rm -rf build/progress
+	@rm -f build/progress.json
 	$(TEST_ENV) $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --durations=10 notebooks
 
 run: $(STAMP)  ## run one chapter without a browser: make run CHAPTER=05

@@ -7,6 +7,8 @@ One module per idea; imports point one way, from the bottom of this list to its 
 ``losses``      the six adversarial losses as functions of logits, the gradient penalties, ``Term``
 ``metrics``     mode coverage, Fréchet distance, kernel distance, precision and recall
 ``train``       ``GAN``, the step of each player, ``train_step``, the loop ``train``
+``recipes``     settings that work, for the plane and for images of each size
+``machine``     what the reader's machine can do
 ``plots``       every picture the notebooks draw, each with its alternative text
 ``playground``  the interactive explorers
 ``exercises``   one file per chapter, one checker per exercise, with hints

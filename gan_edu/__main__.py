@@ -1,7 +1,6 @@
 """The command line: `python -m gan_edu check` and `python -m gan_edu train DATASET_OR_FOLDER`."""
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -10,17 +9,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan_edu import data, plots, recipes, train
+from gan_edu import data, machine, plots, recipes, train
 
 EPILOG = """\
 examples:
   python -m gan_edu check                                  does this machine do? (a few seconds)
   python -m gan_edu train digits --out runs/digits         handwritten digits, without a network, in under a minute
   python -m gan_edu train mnist --out runs/mnist           the real thing: downloads 10 MB once
-  python -m gan_edu train ~/Pictures/cats --steps 5000     your own pictures, a folder or a .zip, cropped to 32x32
+  python -m gan_edu train ~/Pictures/cats --steps 5000     your own pictures, a folder or a .zip, made 32x32
   python -m gan_edu train digits --seed 1 --samples s.npz  1,000 samples as numbers: samples (1000, 1, 8, 8) in [-1, 1]
 
 Ctrl-C ends a run early and still writes what was learnt so far. Chapter 05 of the course explains what happens here.
+The generator comes back with
+  saved = torch.load("generator.pt")
+  generator = gan_edu.models.DCGANGenerator(**saved["settings"])
+  generator.load_state_dict(saved["weights"])
 """
 
 
@@ -29,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
-    except (ValueError, OSError, RuntimeError, train.TrainingDiverged) as error:
+    except (ValueError, OSError, train.TrainingDiverged) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -52,23 +55,24 @@ def _parser():
     add = run.add_argument
     add("dataset", metavar="DATASET_OR_FOLDER", help=f"{', '.join(data.DATASETS)}, or a folder or .zip of pictures")
     add("--steps", type=int, help="steps of both players (default: what suits the size of the images)")
-    add("--seed", type=int, default=0, help="same seed, same machine, same result (default: 0)")
+    add("--seed", type=int, default=0, help="same seed, same result, on the CPU of one machine (default: 0)")
     add("--device", default="auto", help="cpu, cuda, or auto: CUDA where there is one (default: auto)")
-    add("--out", type=Path, metavar="FOLDER", help="write samples.png, progress.png, losses.png and generator.pt there")
+    add("--out", type=Path, metavar="FOLDER", help="write samples.png, progress.png, losses.png and generator.pt there "
+        "(default, where --samples is not given either: runs/DATASET)")  # fmt: skip
     add("--samples", type=Path, metavar="FILE.npz", help="write 1,000 samples there, as `samples` in [-1, 1]")
     return parser
 
 
 def _check(options) -> int:
-    from gan_edu import machine
-
     print(machine.check())
     return 0
 
 
 def _train(options) -> int:
-    if options.samples and options.samples.suffix != ".npz":
-        raise ValueError(f"--samples is {options.samples}; its name must end in .npz")
+    if options.samples and (options.samples.suffix != ".npz" or options.samples.is_dir()):
+        raise ValueError(f"--samples is {options.samples}; it must name a file that ends in .npz")
+    if options.out and options.out.is_file():
+        raise ValueError(f"--out is {options.out}, which is a file; it must name a folder")
     images = data.load(options.dataset)
     size = images.images.shape[-1]
     recipe = recipes.RECIPES[size]
@@ -76,9 +80,12 @@ def _train(options) -> int:
     if steps < 1:
         raise ValueError(f"--steps is {steps}; it must be at least 1")
     gan, batches = recipes.dcgan(images, recipe, options.seed, options.device)
+    if not options.samples:
+        options.out = options.out or Path("runs") / Path(options.dataset).stem
     for folder in (options.out, options.samples and options.samples.parent):
-        if folder:  # fails now, not after the training, where it cannot be made
+        if folder:  # fails now, not after the training, where nothing can be written
             folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
     print(f"{len(images.images):,} images of {size}x{size}, {steps:,} steps on {gan.device}", flush=True)
     history = train.train(gan, batches, steps, snapshots=6, final_rate=recipes.FINAL_RATE)
     if history.interrupted:
@@ -89,6 +96,8 @@ def _train(options) -> int:
 
 def _write_results(options, gan, history):
     samples = gan.sample(1000).cpu()
+    if not samples.isfinite().all():
+        raise train.TrainingDiverged("the generator's samples are not finite; nothing was written")
     if options.samples:
         _write(options.samples, lambda file: np.savez_compressed(file, samples=samples.numpy()))
     if options.out:
@@ -96,23 +105,27 @@ def _write_results(options, gan, history):
         plots.images(ax, samples[:64])
         curves, ax = plots.panels(width=5, height=3)
         plots.losses(ax, history, smooth=max(1, len(history.discriminator) // 200))
-        strip = plots.film_strip(history, columns=4, rows=4)
-        for name, figure in (("samples.png", sheet), ("losses.png", curves), ("progress.png", strip)):
+        figures = {"samples.png": sheet, "losses.png": curves}
+        if history.steps:  # not where Ctrl-C came before the first
+            figures["progress.png"] = plots.film_strip(history, columns=4, rows=4)
+        for name, figure in figures.items():
             _write(options.out / name, lambda file, figure=figure: file.write(plots.png(figure)))
-        generator = gan.ema if gan.ema is not None else gan.generator
-        _write(options.out / "generator.pt", lambda file: torch.save(generator.state_dict(), file))
+        _, channels, size, _ = samples.shape
+        recipe = recipes.RECIPES[size]
+        settings = {"size": size, "channels": channels, "latent_dim": recipe.latent_dim, "width": recipe.g_width}
+        saved = {"settings": settings, "weights": gan.ema.state_dict()}
+        _write(options.out / "generator.pt", lambda file: torch.save(saved, file))
 
 
 def _write(path: Path, write: Callable) -> None:
     """Write a whole file or none: into a temporary one beside it, which then takes its name."""
-    handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+    partial = path.with_name(path.name + ".partial")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with partial.open("wb") as file:
             write(file)
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     print(f"wrote {path}")
 
 

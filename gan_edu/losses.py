@@ -53,6 +53,8 @@ class GANLoss:
                 f"logits have the shapes {shapes[0]} (real) and {shapes[1]} (fake); a discriminator gives logits of "
                 "shape (N,) or (N, K), one row for each sample"
             )
+        if self.compares and real_logits is None:
+            raise ValueError(f"G's {self.name} loss compares fakes with real samples: give it real_logits as well")
         if self.compares and shapes[0] != shapes[1]:  # (N, 1) - (N,) would silently be (N, N)
             raise ValueError(
                 f"the {self.name} loss pairs real and fake logits by position, but their shapes are {shapes[0]} and "
@@ -86,7 +88,7 @@ LOSSES: dict[str, GANLoss] = {
 }
 
 
-def get(loss: str | GANLoss) -> GANLoss:
+def get_loss(loss: str | GANLoss) -> GANLoss:
     """The loss of that name, or the loss itself. Raises ValueError that lists the names there are."""
     if isinstance(loss, GANLoss):
         return loss
@@ -130,10 +132,14 @@ def gradient_penalty(
 
 
 def _input_gradients(discriminator, x):
-    """grad_x D(x) of each sample, (N, features); in float32, because squares of small numbers vanish in less."""
+    """grad_x D(x) of each sample, (N, features), of the mean where D gives several logits.
+
+    At least in float32, because squares of small numbers vanish in less.
+    """
     with torch.autocast(x.device.type, enabled=False):
-        x = x.detach().float().requires_grad_(True)
-        (gradients,) = torch.autograd.grad(discriminator(x).sum(), x, create_graph=True)
+        x = x.detach().to(torch.promote_types(x.dtype, torch.float32)).requires_grad_(True)
+        logits = discriminator(x).reshape(len(x), -1).mean(1)
+        (gradients,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradients.flatten(1)
 
 
@@ -141,8 +147,8 @@ class Term(NamedTuple):
     """One more term of a player's loss: a penalty, an L1 distance, a cycle.
 
     It adds `weight * function(discriminator, real, fake, condition)` to the loss; where `every` > 1 it is computed in
-    every `every`-th step only and counts `every` times ("lazy" regularization, Karras et al. 2020, sec. 3.1).
-    `discriminator` is a function of samples alone: the condition is bound to it already.
+    every `every`-th move of its player only and counts `every` times ("lazy" regularization, Karras et al. 2020,
+    section 3.1). `discriminator` is a function of samples alone: the condition is bound to it already.
     """
 
     name: str

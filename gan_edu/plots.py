@@ -17,8 +17,16 @@ from torch import Tensor
 
 # From the palette of Okabe and Ito (2008), told apart by colour-blind readers; markers and lines tell the rest in grey.
 REAL, FAKE, D, G, INK = "#0072B2", "#D55E00", "#AA4499", "#009E73", "#333333"
-LINES = {"D": {"color": D, "linestyle": "-"}, "G": {"color": G, "linestyle": "--"}}
-CYCLE = ((REAL, "-"), (FAKE, "--"), (G, "-."), (D, ":"), (INK, (0, (5, 1, 1, 1, 1, 1))), ("#E69F00", (0, (1, 1))))
+SKY, OCHRE, OLIVE = "#56B4E9", "#E69F00", "#777733"
+LINES = {
+    "D": (D, "-"),
+    "G": (G, "--"),
+    "real": (REAL, "-"),
+    "fake": (FAKE, "--"),
+    "p_data": (REAL, "-"),
+    "p_g": (FAKE, "--"),
+}
+CYCLE = ((INK, "-"), (OCHRE, "--"), (SKY, "-."), (OLIVE, ":"), (INK, (0, (5, 1, 1, 1, 1, 1))), (OCHRE, (0, (1, 1))))
 
 
 def panels(
@@ -58,18 +66,26 @@ def label(ax: Axes, x: str = "", y: str = "", title: str = "", legend: bool = Fa
     """Name the axes and the panel, with a legend of the lines where asked."""
     ax.set_xlabel(x)
     ax.set_ylabel(y)
-    ax.set_title(title)
+    ax.set_title(title, fontsize=10)
     if legend:
         ax.legend(fontsize=8, frameon=False)
 
 
 def curves(ax: Axes, x, lines: dict, /, **labels) -> None:
-    """One line for each entry of {name: y}; names "D" and "G" have the colours of the players."""
+    """One line for each entry of {name: y}; the names in LINES have the colour that they have everywhere."""
     others = iter(CYCLE)
     for name, y in lines.items():
-        style = LINES.get(name) or dict(zip(("color", "linestyle"), next(others), strict=True))
-        ax.plot(_array(x), _array(y), label=name, linewidth=1.6, **style)
+        color, style = LINES.get(name) or next(others)
+        ax.plot(_array(x), _array(y), label=name, linewidth=1.6, color=color, linestyle=style)
     label(ax, legend=len(lines) > 1, **labels)
+
+
+def spread(ax: Axes, x, runs: dict, /, **labels) -> None:
+    """Several runs of each {name: (runs, N)}: their median as a line, from the lowest to the highest as a band."""
+    values = {name: _array(y) for name, y in runs.items()}
+    curves(ax, x, {name: np.median(y, axis=0) for name, y in values.items()}, **labels)
+    for line, y in zip(ax.lines[-len(values) :], values.values(), strict=True):
+        ax.fill_between(_array(x), y.min(0), y.max(0), color=line.get_color(), alpha=0.2, linewidth=0)
 
 
 def losses(ax: Axes, history, smooth: int = 1) -> None:
@@ -115,10 +131,16 @@ def sheet(ax: Axes, generator: Callable[[Tensor], Tensor], lines: int = 15, reac
 
 
 def images(ax: Axes, batch: Tensor, columns: int = 8, title: str = "") -> None:
-    """A batch (N, C, H, W) in [-1, 1], C 1 or 3, as a sheet of pictures, row by row; an incomplete row is left out."""
+    """A batch (N, C, H, W) in [-1, 1], C 1 or 3, as a sheet of pictures, row by row; an incomplete row is left out.
+
+    Raises ValueError for a batch of another shape.
+    """
+    if batch.dim() != 4 or batch.shape[1] not in (1, 3):
+        raise ValueError(f"images must be (N, 1, H, W) or (N, 3, H, W), not {tuple(batch.shape)}")
+    columns = min(columns, len(batch))
     rows = len(batch) // columns
     tiles = _array(batch[: rows * columns]).clip(-1, 1) / 2 + 0.5
-    n, channels, height, width = tiles.shape
+    channels, height, width = tiles.shape[1:]
     tiles = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=1.0)
     tiles = tiles.reshape(rows, columns, channels, height + 1, width + 1).transpose(0, 3, 1, 4, 2)
     picture = tiles.reshape(rows * (height + 1), columns * (width + 1), channels)[:-1, :-1]
@@ -133,7 +155,7 @@ def film_strip(history, columns: int = 8, rows: int = 2) -> Figure:
     for ax, step, batch in zip(np.atleast_1d(axes), history.steps, history.samples, strict=True):
         if batch.dim() == 2:
             points(ax, fake=batch, limit=1.6)
-            ax.set(xticks=[], yticks=[])
+            ax.set_axis_off()
         else:
             images(ax, batch[: columns * rows], columns)
         ax.set_title(f"step {step:,}", fontsize=9)

@@ -13,21 +13,23 @@ FINAL_RATE = 0.05  # to this share of what they were, learning rates fall along 
 PLANE_STEPS = 1500
 
 
-def plane(mixture: Mixture, seed: int = 0, device: str = "auto", **settings) -> tuple[GAN, Batches]:
-    """A new GAN for points in the plane, and its shuffled batches; `settings` replace those of `train.GAN`.
+def plane(mixture: Mixture, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
+    """A new GAN for points in the plane, and its shuffled batches.
 
-    Trained for PLANE_STEPS steps with rates that fall to FINAL_RATE, it finds all modes of `data.ring`.
+    Trained for PLANE_STEPS steps with rates that fall to FINAL_RATE, it finds all modes of `data.ring`. Weights and
+    noise follow from the seed, on the CPU, unless something else draws from PyTorch's global generator in between.
     """
     torch.manual_seed(seed)
     generator, discriminator = MLPGenerator(depth=3), MLPDiscriminator(depth=3)
-    defaults = {
-        "g_optimizer": torch.optim.Adam(generator.parameters(), 4e-3, (0.0, 0.99)),
-        "d_optimizer": torch.optim.Adam(discriminator.parameters(), 4e-3, (0.0, 0.99)),
-        "d_terms": [penalty("r1", 0.025)],
-        "ema": 0.99,
-        "device": device,
-    }
-    gan = GAN(generator, discriminator, **{**defaults, **settings})
+    gan = GAN(
+        generator,
+        discriminator,
+        g_optimizer=torch.optim.Adam(generator.parameters(), 4e-3, (0.0, 0.99)),
+        d_optimizer=torch.optim.Adam(discriminator.parameters(), 4e-3, (0.0, 0.99)),
+        d_terms=[penalty("r1", 0.025)],
+        ema=0.99,
+        device=device,
+    )
     points = mixture.sample(10_000, torch.Generator().manual_seed(seed))
     return gan, Batches(points, batch_size=128, device=gan.device, seed=seed)
 
@@ -36,23 +38,28 @@ class Recipe(NamedTuple):
     """How a DCGAN pair is built and trained."""
 
     steps: int
+    g_width: int
+    d_width: int
+    r1_weight: float  # gamma / 2
+    g_rate: float = 4e-3
+    d_rate: float = 2e-3
+    ema: float = 0.995
     batch_size: int = 64
-    latent_dim: int = 64
-    g_width: int = 32
-    d_width: int = 32
-    g_rate: float = 2e-3
-    d_rate: float = 1e-3
+    latent_dim: int = 16
     betas: tuple[float, float] = (0.0, 0.99)
     loss: str = "non_saturating"
-    r1_weight: float = 0.0  # gamma / 2
-    ema: float = 0.995
+    r1_every: int = 4
 
 
-RECIPES = {8: Recipe(steps=3000), 28: Recipe(steps=600), 32: Recipe(steps=600)}  # by the edge of the images in pixels
+RECIPES = {  # by the edge of the images in pixels
+    8: Recipe(steps=2000, g_width=32, d_width=64, r1_weight=0.5),
+    28: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
+    32: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
+}
 
 
 def dcgan(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
-    """A new DCGAN pair of the images' shape, and their shuffled batches; the weights follow from the seed."""
+    """A new DCGAN pair of the images' shape, and their shuffled batches; on the seed, see `plane`."""
     torch.manual_seed(seed)
     channels, size = images.images.shape[1:3]
     generator = DCGANGenerator(size, channels, recipe.latent_dim, recipe.g_width)
@@ -63,7 +70,7 @@ def dcgan(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto") -
         recipe.loss,
         g_optimizer=torch.optim.Adam(generator.parameters(), recipe.g_rate, recipe.betas),
         d_optimizer=torch.optim.Adam(discriminator.parameters(), recipe.d_rate, recipe.betas),
-        d_terms=[penalty("r1", recipe.r1_weight)] if recipe.r1_weight else [],
+        d_terms=[penalty("r1", recipe.r1_weight, recipe.r1_every)],
         ema=recipe.ema,
         device=device,
     )

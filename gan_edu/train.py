@@ -5,7 +5,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from gan_edu.losses import GANLoss, Term, get
+from gan_edu.losses import GANLoss, Term, get_loss
 
 UPDATES = ("alternating", "simultaneous")
 
@@ -70,19 +70,22 @@ class GAN:
         self.device = pick_device(device)
         self.generator = generator.to(self.device)
         self.discriminator = discriminator.to(self.device)
-        self.loss = get(loss)
-        self.g_optimizer = _optimizer_of("g", self.generator, g_optimizer)
-        self.d_optimizer = _optimizer_of("d", self.discriminator, d_optimizer)
+        self.loss = get_loss(loss)
+        self.g_optimizer = _optimizer_of(self.generator, g_optimizer, "g_optimizer")
+        self.d_optimizer = _optimizer_of(self.discriminator, d_optimizer, "d_optimizer")
         self.updates = updates
         self.d_terms, self.g_terms = tuple(d_terms), tuple(g_terms)
         self.ema_decay = ema
         self.ema = None if ema is None else copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.latent_dim = generator.latent_dim if latent_dim is None else latent_dim
-        self.steps = 0  # how many `train_step`s were made; terms with `every` > 1 follow it
+        self.latent_dim = getattr(generator, "latent_dim", None) if latent_dim is None else latent_dim
+        if self.latent_dim is None:
+            raise ValueError("the generator has no `latent_dim`: say how much noise it takes, GAN(..., latent_dim=2)")
+        self.steps = 0  # `train_step`s so far
+        self.d_moves, self.g_moves = 0, 0  # of each player; terms with `every` > 1 follow them
 
     def sample_noise(self, n: int) -> Tensor:
-        """`n` draws from the prior, a standard normal: (n, latent_dim)."""
-        return torch.randn(n, self.latent_dim, device=self.device)
+        """`n` draws from the prior, a standard normal: (n, latent_dim), of the generator's dtype."""
+        return torch.randn(n, self.latent_dim, device=self.device, dtype=next(self.generator.parameters()).dtype)
 
     def generate(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         """G(noise), with its graph."""
@@ -99,15 +102,16 @@ class GAN:
         return logits
 
     @torch.no_grad()
-    def sample(self, n: int | None = None, noise: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+    def sample(self, n: int = 64, noise: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
         """`n` samples, or those of the given noise, from the averaged generator if there is one, in evaluation mode."""
         generator = self.generator if self.ema is None else self.ema
         noise = self.sample_noise(n) if noise is None else noise
         was_training = generator.training
         generator.eval()
-        samples = generator(noise) if condition is None else generator(noise, condition)
-        generator.train(was_training)
-        return samples
+        try:
+            return generator(noise) if condition is None else generator(noise, condition)
+        finally:
+            generator.train(was_training)
 
     @torch.no_grad()
     def update_ema(self) -> None:
@@ -143,8 +147,9 @@ def train_step(gan: GAN, real: Tensor, noise: Tensor | None = None, condition: T
 def discriminator_step(gan: GAN, real: Tensor, fake: Tensor, condition: Tensor | None = None) -> Tensor:
     """D moves once; returns its loss before the move, a scalar tensor. `fake` needs no graph."""
     loss, objective = discriminator_objective(gan, real, fake, condition)
-    _differentiate(objective, gan.d_optimizer)
-    gan.d_optimizer.step()
+    differentiate(objective, gan.d_optimizer)
+    move(gan.d_optimizer)
+    gan.d_moves += 1
     return loss.detach()
 
 
@@ -153,8 +158,9 @@ def generator_step(gan: GAN, real: Tensor, fake: Tensor, condition: Tensor | Non
     if not fake.requires_grad:
         raise ValueError("fake has no graph, so G cannot learn from it: pass gan.generate(noise), without detach")
     loss, objective = generator_objective(gan, real, fake, condition)
-    _differentiate(objective, gan.g_optimizer)
-    gan.g_optimizer.step()
+    differentiate(objective, gan.g_optimizer)
+    move(gan.g_optimizer)
+    gan.g_moves += 1
     return loss.detach()
 
 
@@ -163,52 +169,70 @@ def _simultaneous_step(gan, real, fake, condition):
     logits = _logits(gan, real, fake, condition)
     d_loss, d_objective = discriminator_objective(gan, real, fake.detach(), condition, logits)
     g_loss, g_objective = generator_objective(gan, real, fake, condition, logits)
-    _differentiate(d_objective, gan.d_optimizer, retain_graph=True)
-    _differentiate(g_objective, gan.g_optimizer)
-    gan.d_optimizer.step()
-    gan.g_optimizer.step()
+    differentiate(d_objective, gan.d_optimizer, retain_graph=True)
+    differentiate(g_objective, gan.g_optimizer)
+    move(gan.d_optimizer)
+    move(gan.g_optimizer)
+    gan.d_moves += 1
+    gan.g_moves += 1
     return d_loss.detach(), g_loss.detach()
 
 
-def discriminator_objective(gan, real, fake, condition=None, logits=None) -> tuple[Tensor, Tensor]:
-    """(D's loss, that loss with D's terms), of the given (real, fake) logits or those computed here."""
-    real_logits, fake_logits = logits or _logits(gan, real, fake, condition)
+Logits = tuple[Tensor | None, Tensor]  # of real samples and of fakes
+
+
+def discriminator_objective(
+    gan: GAN, real: Tensor, fake: Tensor, condition: Tensor | None = None, logits: Logits | None = None
+) -> tuple[Tensor, Tensor]:
+    """(D's loss, that loss with D's terms), scalar tensors, of the given logits or those computed here."""
+    real_logits, fake_logits = _logits(gan, real, fake, condition) if logits is None else logits
     loss = gan.loss.discriminator(real_logits, fake_logits)
-    return loss, loss + _terms(gan, gan.d_terms, real, fake, condition)
+    return loss, loss + _terms(gan, gan.d_terms, gan.d_moves, real, fake, condition)
 
 
-def generator_objective(gan, real, fake, condition=None, logits=None) -> tuple[Tensor, Tensor]:
-    """(G's loss, that loss with G's terms), of the given (real, fake) logits or those computed here."""
-    real_logits, fake_logits = logits or _logits(gan, real if gan.loss.compares else None, fake, condition)
+def generator_objective(
+    gan: GAN, real: Tensor, fake: Tensor, condition: Tensor | None = None, logits: Logits | None = None
+) -> tuple[Tensor, Tensor]:
+    """(G's loss, that loss with G's terms), scalar tensors, of the given logits or those computed here."""
+    if logits is None:
+        logits = _logits(gan, real if gan.loss.compares else None, fake, condition)
+    real_logits, fake_logits = logits
     loss = gan.loss.generator(fake_logits, real_logits)
-    return loss, loss + _terms(gan, gan.g_terms, real, fake, condition)
+    return loss, loss + _terms(gan, gan.g_terms, gan.g_moves, real, fake, condition)
 
 
 def _logits(gan, real, fake, condition):
     return None if real is None else gan.judge(real, condition), gan.judge(fake, condition)
 
 
-def _terms(gan, terms, real, fake, condition):
+def _terms(gan, terms, moves, real, fake, condition):
     judge = partial(gan.judge, condition=condition)
-    due = [term for term in terms if gan.steps % term.every == 0]
+    due = [term for term in terms if moves % term.every == 0]
     return sum(term.every * term.weight * term.function(judge, real, fake, condition) for term in due)
 
 
-def _differentiate(objective, optimizer, retain_graph=False):
-    """The objective's gradient, for the parameters of this one optimizer and no others."""
+def differentiate(objective: Tensor, optimizer: torch.optim.Optimizer, retain_graph: bool = False) -> None:
+    """Put the objective's gradient on the parameters of this one optimizer, and on no others."""
     optimizer.zero_grad(set_to_none=True)
-    objective.backward(inputs=_parameters(optimizer), retain_graph=retain_graph)
+    learning = [parameter for parameter in _parameters(optimizer) if parameter.requires_grad]
+    objective.backward(inputs=learning, retain_graph=retain_graph)
+
+
+def move(optimizer: torch.optim.Optimizer) -> None:
+    """Move one player along the gradient that `differentiate` left."""
+    optimizer.step()
+    torch.clear_autocast_cache()  # under autocast it holds copies of the weights from before the move
 
 
 def _parameters(optimizer):
     return [parameter for group in optimizer.param_groups for parameter in group["params"]]
 
 
-def _optimizer_of(player, network, optimizer):
+def _optimizer_of(network, optimizer, name):
     if optimizer is None:
         return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
     if not set(_parameters(optimizer)) <= set(network.parameters()):
-        raise ValueError(f"{player}_optimizer holds parameters that are not its player's: were the two swapped?")
+        raise ValueError(f"{name} holds parameters that are not its player's: were the two swapped?")
     return optimizer
 
 
@@ -216,7 +240,10 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     """The device of that name; "auto" is CUDA where there is one, else the CPU. Raises ValueError without CUDA."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(device)
+    try:
+        device = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f'there is no device "{device}"; take "auto", "cpu" or "cuda"') from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f'device is "{device}", but PyTorch finds no CUDA device here; take "cpu" or "auto"')
     return device
@@ -226,8 +253,8 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 class History:
     """What `train` saw: losses of every step, and at each snapshot its step, samples of fixed noise, and a score."""
 
-    discriminator: np.ndarray  # (steps,)
-    generator: np.ndarray  # (steps,)
+    discriminator: np.ndarray = field(default_factory=lambda: np.empty(0))  # (steps,)
+    generator: np.ndarray = field(default_factory=lambda: np.empty(0))  # (steps,)
     steps: list[int] = field(default_factory=list)
     samples: list[Tensor] = field(default_factory=list)  # each on the CPU
     scores: list[Any] = field(default_factory=list)
@@ -236,12 +263,13 @@ class History:
 
 def train(
     gan: GAN,
-    batches: Iterator[Tensor | tuple[Tensor, Tensor]],
+    batches: Iterable[Tensor | tuple[Tensor, Tensor]],
     steps: int,
     d_steps: int = 1,
     *,
     snapshots: int = 0,
     snapshot_size: int = 64,
+    snapshot_condition: Tensor | None = None,
     evaluate: Callable[[GAN], Any] | None = None,
     final_rate: float = 1.0,
     progress: bool = True,
@@ -250,64 +278,83 @@ def train(
 
     d_steps: D's moves for each of G's; the extra ones have fresh data and fresh noise
     snapshots: how many times, evenly spread from before the first step to after the last one, samples of the same
-        `snapshot_size` draws of noise are kept, and `evaluate(gan)` is called
-    final_rate: learning rates fall along half a cosine to this share of what they were at the start
+        `snapshot_size` draws of noise (with that many rows of `snapshot_condition`, where there are conditions) are
+        kept, and `evaluate(gan)` is called
+    final_rate: learning rates fall along half a cosine to this share of what they were at the start, which is also
+        where they stand again after the run
 
     Ctrl-C, or a notebook's stop button, ends the run with what was learnt so far. Raises TrainingDiverged where a
-    loss is NaN or infinite; that is looked for every hundred steps.
+    loss is NaN or infinite; that is looked for every hundred steps, and before a snapshot. Raises ValueError where
+    the batches end, or are on another device than the GAN.
     """
     _check_counts(steps=steps, d_steps=d_steps, snapshot_size=snapshot_size)
     losses = torch.full((steps, 2), torch.nan, device=gan.device)
-    history = History(*np.empty((2, 0)))
-    moments = set(np.linspace(0, steps, snapshots).round().astype(int).tolist())
-    noise = gan.sample_noise(snapshot_size) if snapshots else None
-    schedules = [
-        torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _cosine(step / steps, final_rate))
-        for optimizer in (gan.g_optimizer, gan.d_optimizer)
-    ]
+    history, batches = History(), iter(batches)
+    moments = set(np.linspace(steps, 0, snapshots).round().astype(int).tolist())
+    fixed = (gan.sample_noise(snapshot_size) if snapshots else None, snapshot_condition)
+    groups = [*gan.g_optimizer.param_groups, *gan.d_optimizer.param_groups]
+    rates = [group["lr"] for group in groups]
     done = 0
     bar = tqdm(total=steps, disable=not progress, leave=False)
     try:
-        _snapshot(history, gan, 0, moments, noise, evaluate)
+        if 0 in moments:
+            _snapshot(history, gan, 0, *fixed, evaluate)
         for step in range(steps):
-            for _ in range(d_steps - 1):
-                _extra_discriminator_step(gan, *_unpack(next(batches)))
-            real, condition = _unpack(next(batches))
-            losses[step] = torch.stack(train_step(gan, real, condition=condition))
-            for schedule in schedules:
-                schedule.step()
+            _set_rates(groups, rates, _cosine(step / steps, final_rate))
+            losses[step] = torch.stack(_turn(gan, batches, d_steps))
             done = step + 1
-            if done % 100 == 0 or done == steps:
+            if done % 100 == 0 or done == steps or done in moments:
                 _check_finite(losses, done)
                 bar.update(done - bar.n)
-            _snapshot(history, gan, done, moments, noise, evaluate)
+            if done in moments:
+                _snapshot(history, gan, done, *fixed, evaluate)
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
         bar.close()
-    history.discriminator, history.generator = losses[:done].cpu().numpy().T
+        _set_rates(groups, rates, 1.0)
+    history.discriminator, history.generator = losses[:done].T.cpu().numpy()
     return history
 
 
-def _extra_discriminator_step(gan, real, condition):
-    with torch.no_grad():
-        fake = gan.generate(gan.sample_noise(len(real)), condition)
-    discriminator_step(gan, real, fake, condition)
+def _turn(gan, batches, d_steps):
+    """D's moves but the last, each on fresh data and noise, then one step of both."""
+    for _ in range(d_steps - 1):
+        real, condition = _next(batches, gan.device)
+        with torch.no_grad():
+            fake = gan.generate(gan.sample_noise(len(real)), condition)
+        discriminator_step(gan, real, fake, condition)
+    real, condition = _next(batches, gan.device)
+    return train_step(gan, real, condition=condition)
 
 
-def _unpack(batch):
-    return batch if isinstance(batch, tuple) else (batch, None)
+def _next(batches, device):
+    """The next (real, condition); the condition is None where batches hold real samples alone."""
+    try:
+        batch = next(batches)
+    except StopIteration:
+        raise ValueError("the batches ended: pass an endless iterator, such as data.Batches") from None
+    real, condition = (batch, None) if isinstance(batch, Tensor) else batch
+    if real.device.type != device.type:
+        raise ValueError(f"batches are on {real.device}, the GAN is on {device}: Batches(..., device=gan.device)")
+    return real, condition
 
 
-def _snapshot(history, gan, step, moments, noise, evaluate):
-    if step in moments:
-        history.steps.append(step)
-        history.samples.append(gan.sample(noise=noise).cpu())
-        history.scores.append(None if evaluate is None else evaluate(gan))
+def _snapshot(history, gan, step, noise, condition, evaluate):
+    samples = gan.sample(noise=noise, condition=condition).cpu()
+    score = None if evaluate is None else evaluate(gan)
+    history.steps.append(step)  # all three or none, also where Ctrl-C comes in between
+    history.samples.append(samples)
+    history.scores.append(score)
+
+
+def _set_rates(groups, rates, share):
+    for group, rate in zip(groups, rates, strict=True):
+        group["lr"] = rate * share
 
 
 def _cosine(progress, final):
-    return final + (1 - final) * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+    return final + (1 - final) * (1 + math.cos(math.pi * progress)) / 2
 
 
 def _check_finite(losses, done):

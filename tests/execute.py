@@ -50,6 +50,9 @@ def _storable(output) -> bool:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the outputs are those of the CPU, whoever executes
     with tempfile.TemporaryDirectory() as folder:
         os.environ["GAN_EDU_PROGRESS"] = str(Path(folder) / "progress.json")
         for name in sys.argv[1:]:

@@ -35,8 +35,8 @@ MUTANTS = (
            "test_losses.py", "02"),
     Mutant("detach-removed", "train.py", "discriminator_step(gan, real, fake.detach(), condition)",
            "discriminator_step(gan, real, fake, condition)", "test_train.py", "03"),
-    Mutant("optimizers-swapped", "train.py", "_differentiate(objective, gan.g_optimizer)\n    gan.g_optimizer.step()",
-           "_differentiate(objective, gan.d_optimizer)\n    gan.d_optimizer.step()", "test_train.py", "03"),
+    Mutant("optimizers-swapped", "train.py", "differentiate(objective, gan.g_optimizer)\n    move(gan.g_optimizer)",
+           "differentiate(objective, gan.d_optimizer)\n    move(gan.d_optimizer)", "test_train.py", "03"),
     Mutant("gradients-not-cleared", "train.py", "    optimizer.zero_grad(set_to_none=True)\n", "",
            "test_train.py", "03"),
     Mutant("always-alternating", "train.py", 'if gan.updates == "alternating":', "if True:", "test_train.py", "03"),
@@ -48,29 +48,39 @@ MUTANTS = (
 )  # fmt: skip
 
 
-def survivors(mutant: Mutant) -> list[str]:
-    """What did not notice the mutant: nothing, where all is well."""
+UNTOUCHED = Mutant("untouched", "losses.py", "", "", "", "")
+
+
+def passing(mutant: Mutant, tests: set[str], chapters: set[str]) -> list[str]:
+    """Which of these unit tests and chapters pass on a copy of the course with the mutant in it."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "course"
-        hidden = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info")
-        shutil.copytree(ROOT, copy, ignore=hidden)
-        path = copy / "gan_edu" / mutant.file
-        source = path.read_text(encoding="utf-8")
-        if source.count(mutant.old) != 1:
-            raise SystemExit(f"{mutant.name}: {mutant.old!r} stands {source.count(mutant.old)} times in {mutant.file}")
-        path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
-        (notebook,) = (copy / "notebooks").glob(f"{mutant.chapter}_*.ipynb")
-        checks = {
-            f"tests/{mutant.tests}": [f"tests/{mutant.tests}", "-x"],
-            f"chapter {mutant.chapter}": ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=300", "-x", notebook],
-        }
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info"))
+        if mutant is not UNTOUCHED:
+            path = copy / "gan_edu" / mutant.file
+            source = path.read_text(encoding="utf-8")
+            if source.count(mutant.old) != 1:
+                raise SystemExit(f"{mutant.name}: its text stands {source.count(mutant.old)} times in {mutant.file}")
+            path.write_text(source.replace(mutant.old, mutant.new), encoding="utf-8")
+        checks = {f"tests/{name}": [f"tests/{name}", "-x"] for name in sorted(tests)}
+        for chapter in sorted(chapters):
+            (notebook,) = (copy / "notebooks").glob(f"{chapter}_*.ipynb")
+            checks[f"chapter {chapter}"] = [
+                "--nbval",
+                "--nbval-current-env",
+                "--nbval-cell-timeout=300",
+                "-x",
+                notebook,
+            ]
         return [name for name, arguments in checks.items() if _passes(copy, arguments)]
 
 
 def _passes(copy, arguments):
-    environment = {**os.environ, "PYTHONPATH": str(copy), "GAN_EDU_PROGRESS": str(copy / "progress.json")}
+    hidden = {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(copy), "GAN_EDU_PROGRESS": str(copy / "progress.json")}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, arguments)]
-    result = subprocess.run(command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    result = subprocess.run(
+        command, cwd=copy, env={**os.environ, **hidden}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     if result.returncode not in (0, 1):  # 1: tests failed, as they should
         raise SystemExit(f"pytest itself failed ({result.returncode}): {' '.join(command)}")
     return result.returncode == 0
@@ -78,9 +88,14 @@ def _passes(copy, arguments):
 
 def main(names: list[str]) -> int:
     chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    if unknown := set(names) - {mutant.name for mutant in chosen}:
+        raise SystemExit(f"no mutant {unknown}; there are {', '.join(mutant.name for mutant in MUTANTS)}")
+    tests, chapters = {mutant.tests for mutant in chosen}, {mutant.chapter for mutant in chosen}
+    if len(well := passing(UNTOUCHED, tests, chapters)) < len(tests) + len(chapters):
+        raise SystemExit(f"without any mutant only these pass: {well}")
     alive = 0
     for mutant in chosen:
-        missed = survivors(mutant)
+        missed = passing(mutant, {mutant.tests}, {mutant.chapter})
         alive += bool(missed)
         print(f"{'SURVIVED ' + ' and '.join(missed) if missed else 'noticed'}: {mutant.name}", flush=True)
     print(f"{len(chosen) - alive} of {len(chosen)} mutants noticed by a unit test and by the chapter")

@@ -1,5 +1,8 @@
 """The command line: what it writes, that it repeats itself, and that bad input gets one line and writes nothing."""
 
+import os
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -28,10 +31,32 @@ def test_out_holds_pictures_and_a_generator_that_can_be_loaded(tmp_path):
     out = tmp_path / "runs" / "digits"
     assert main(["train", "digits", "--steps", "20", "--out", str(out)]) == 0
     assert {path.name for path in out.iterdir()} == {"samples.png", "progress.png", "losses.png", "generator.pt"}
-    recipe = recipes.RECIPES[8]
-    generator = DCGANGenerator(8, 1, recipe.latent_dim, recipe.g_width)
-    generator.load_state_dict(torch.load(out / "generator.pt", weights_only=True))
+    saved = torch.load(out / "generator.pt", weights_only=True)
+    generator = DCGANGenerator(**saved["settings"])
+    generator.load_state_dict(saved["weights"])
+    assert generator(torch.zeros(2, generator.latent_dim)).shape == (2, 1, 8, 8)
     assert Image.open(out / "samples.png").size[0] >= 400
+    assert (out / "samples.png").stat().st_mode & 0o444 == 0o444 & ~_umask()
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_without_out_or_samples_results_go_to_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "digits", "--steps", "2"]) == 0
+    assert (tmp_path / "runs" / "digits" / "samples.png").exists()
+
+
+def test_check_says_that_the_machine_works_and_leaves_random_numbers_alone(capsys):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert main(["check"]) == 0
+    assert re.fullmatch(r"works: .+, 8 of 8 modes in \d+ s\n", capsys.readouterr().out)
+    assert (torch.get_rng_state() == before).all()
 
 
 def test_a_folder_of_pictures_is_trained_on(tmp_path):
@@ -52,6 +77,7 @@ def test_a_folder_of_pictures_is_trained_on(tmp_path):
         (["train", "cats"], ("'cats'", "digits", "mnist", "folder")),
         (["train", "digits", "--steps", "0", "--out", "runs"], ("steps is 0", "at least 1")),
         (["train", "digits", "--samples", "s.txt"], ("s.txt", ".npz")),
+        (["train", "digits", "--samples", ".", "--steps", "1"], (".npz",)),
         (["train", "digits", "--device", "gpu", "--out", "runs"], ("gpu",)),
     ],
 )

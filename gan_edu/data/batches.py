@@ -8,8 +8,8 @@ class Batches:
     """Iterate for ever over tensors that share their first dimension, in a fresh random order each epoch.
 
     The data sets of this course fit in memory, so they are moved to the device once, and a batch is one indexing
-    operation there: no worker processes, no copies, no waiting. Every item appears once before any appears again, but
-    for those of the incomplete last batch of an epoch, which is dropped.
+    operation there: no worker processes, no copies to the device, no waiting. Every item appears once before any
+    appears again, but for those of the incomplete last batch of an epoch, which is dropped.
 
     Args:
         tensors: one or more tensors `(N, ...)`, for example images and their labels.

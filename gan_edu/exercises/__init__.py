@@ -7,6 +7,43 @@ exercises.progress()                                  what was solved and predic
 """
 
 from gan_edu.exercises.chapter_00 import check_five_questions, check_logit
+from gan_edu.exercises.chapter_01 import check_best_reply, check_mended_value_of, check_optimal_logit
+from gan_edu.exercises.chapter_02 import check_least_squares, check_smoothed_logit, check_stable_loss
+from gan_edu.exercises.chapter_03 import check_mended_step, check_move_discriminator, check_share_of_gradient
+from gan_edu.exercises.chapter_04 import (
+    check_mended_gradients,
+    check_mended_noise,
+    check_mended_optimizers,
+    check_mended_wish,
+    check_my_step,
+    check_my_training,
+)
+from gan_edu.exercises.chapter_05 import check_doubling, check_keeping_std, check_mended_generator
 from gan_edu.exercises.core import Mark, outcome, predict, progress
 
-__all__ = ["Mark", "check_five_questions", "check_logit", "outcome", "predict", "progress"]
+__all__ = [
+    "Mark",
+    "check_best_reply",
+    "check_doubling",
+    "check_five_questions",
+    "check_keeping_std",
+    "check_least_squares",
+    "check_logit",
+    "check_mended_generator",
+    "check_mended_gradients",
+    "check_mended_noise",
+    "check_mended_optimizers",
+    "check_mended_step",
+    "check_mended_value_of",
+    "check_mended_wish",
+    "check_move_discriminator",
+    "check_my_step",
+    "check_my_training",
+    "check_optimal_logit",
+    "check_share_of_gradient",
+    "check_smoothed_logit",
+    "check_stable_loss",
+    "outcome",
+    "predict",
+    "progress",
+]

@@ -82,6 +82,8 @@ def call(answer: Callable, *arguments: Any, **keywords: Any) -> Any:
         inspect.signature(answer).bind(*arguments, **keywords)
     except TypeError as error:
         raise Wrong(f"Keep the function's arguments as they were ({error}).") from None
+    except ValueError:
+        pass  # a builtin shows no signature
     result = answer(*arguments, **keywords)
     if result is None:
         raise NotAttempted

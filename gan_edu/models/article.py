@@ -54,7 +54,7 @@ class ArticleGenerator(nn.Module):
 
 
 class ArticleDiscriminator(nn.Module):
-    """Maps images (N, channels, size, size) to logits (N,); in train mode they are random, for its Dropout is.
+    """Maps images (N, channels, size, size) to logits (N,); in training mode Dropout makes them random.
 
     Raises:
         ValueError: `size` is not a multiple of 4, or the images have another shape.

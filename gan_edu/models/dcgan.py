@@ -1,5 +1,7 @@
 """The deep convolutional pair of Radford, Metz and Chintala (2016), for images of 8x8, 28x28 and 32x32 pixels."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from gan_edu.models.checks import check_shape
@@ -42,7 +44,7 @@ class DCGANGenerator(nn.Module):
 
     A linear layer makes the smallest feature map ("project and reshape"), then each transposed convolution
     (kernel 4, stride 2, padding 1) doubles its edge exactly: 2 (e - 1) + 4 - 2 = 2 e. The kernel is a multiple of
-    the stride, so that every pixel is covered equally often.
+    the stride, so that all pixels but those at the border are covered equally often.
 
     Raises:
         ValueError: `size` is none of 8, 28, 32, or the noise has another shape.
@@ -60,7 +62,7 @@ class DCGANGenerator(nn.Module):
             nn.ReLU(),
         )
         layers = []
-        for before, after in zip(maps, maps[1:], strict=False):
+        for before, after in pairwise(maps):
             layers += [
                 nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=False),
                 nn.BatchNorm2d(after),
@@ -93,7 +95,7 @@ class DCGANDiscriminator(nn.Module):
         self.image_shape = (channels, size, size)
         maps = [channels, *reversed(maps)]
         layers = []
-        for i, (before, after) in enumerate(zip(maps, maps[1:], strict=False)):
+        for i, (before, after) in enumerate(pairwise(maps)):
             # The paper leaves batch norm out of the layer that sees the images.
             normed = batch_norm and i > 0
             layers.append(nn.Conv2d(before, after, 4, stride=2, padding=1, bias=not normed))

@@ -1,5 +1,7 @@
 """Multilayer perceptrons: the pair that learns points in the plane (chapters 00, 03 and 04)."""
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from gan_edu.models.checks import check_shape
@@ -9,7 +11,7 @@ def perceptron(inputs: int, hidden: int, depth: int, outputs: int, activation: t
     """`depth` hidden layers of `hidden` units, each followed by `activation`, then a linear output layer."""
     widths = [inputs] + [hidden] * depth
     layers = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), activation()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 

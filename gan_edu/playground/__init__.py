@@ -4,6 +4,7 @@ Each is an object with `.widget`, shown by leaving it as the last line of a cell
 that is only read) its place is taken by one line of text.
 """
 
+from gan_edu.playground.game import GANPlayground
 from gan_edu.playground.minimax import MinimaxExplorer
 
-__all__ = ["MinimaxExplorer"]
+__all__ = ["GANPlayground", "MinimaxExplorer"]

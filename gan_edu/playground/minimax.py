@@ -12,7 +12,7 @@ from torch.nn.functional import softplus
 
 from gan_edu import plots
 
-X = torch.linspace(-20, 20, 4001, dtype=torch.float64)  # wide enough for the widest p_g at the farthest mean
+X = torch.linspace(-30, 30, 6001, dtype=torch.float64)  # wide enough for the widest p_g at the farthest mean
 BUMPS = {"one bump": [0.0], "two bumps": [-2.0, 2.0]}  # where the bumps of p_data stand; each has the width 1
 MEANS = torch.linspace(-6, 6, 61, dtype=torch.float64)
 
@@ -26,13 +26,13 @@ class Game(NamedTuple):
 
 
 def log_density(means: list[float] | Tensor, width: float) -> Tensor:
-    """The log density, on `X`, of equal normal bumps that stand at `means`: (4001,), float64."""
+    """The log density, on `X`, of equal normal bumps that stand at `means`: (6001,), float64."""
     means = torch.as_tensor(means, dtype=torch.float64)
     return Normal(means[:, None], width).log_prob(X).logsumexp(0) - math.log(len(means))
 
 
 def play(log_p: Tensor, log_q: Tensor) -> Game:
-    """The game of two log densities on `X`, (..., 4001) each, by numerical integration (Goodfellow et al. 2014, 4.1).
+    """The game of two log densities on `X`, (..., 6001) each, by numerical integration (Goodfellow et al. 2014, 4.1).
 
     V comes from its definition and JSD from two KL divergences, so that V = 2 JSD - log 4 is found, not put in.
     """
@@ -40,7 +40,7 @@ def play(log_p: Tensor, log_q: Tensor) -> Game:
     p, q = log_p.exp(), log_q.exp()
     value = -torch.trapezoid(p * softplus(-logit) + q * softplus(logit), X)
     jsd = torch.trapezoid(p * (log_p - log_m) + q * (log_q - log_m), X) / 2
-    return Game(torch.sigmoid(logit), value, jsd)
+    return Game(torch.sigmoid(logit), value, jsd.clamp(min=0))  # rounding alone can make it negative
 
 
 def draw(ax: Axes, mean: float, width: float, data: str = "one bump") -> Game:
@@ -48,12 +48,10 @@ def draw(ax: Axes, mean: float, width: float, data: str = "one bump") -> Game:
     log_p, log_q = log_density(BUMPS[data], 1.0), log_density([mean], width)
     game = play(log_p, log_q)
     ax.fill_between(X, log_p.exp(), color=plots.REAL, alpha=0.25, linewidth=0)
-    ax.plot(X, log_p.exp(), color=plots.REAL, linewidth=1.6, label="p_data")
-    ax.plot(X, log_q.exp(), color=plots.FAKE, linestyle="--", linewidth=1.6, label="p_g")
     ax.plot(X, game.best, color=plots.D, linestyle=":", linewidth=2.2, label="D*")
-    ax.axhline(0.5, color=plots.INK, linewidth=0.6)
-    ax.set(xlim=(-8, 8), ylim=(0, 1.05))
-    plots.label(ax, "x", "density; D* as a probability")
+    plots.curves(ax, X, {"p_data": log_p.exp(), "p_g": log_q.exp()}, x="x", y="density; D* as a probability")
+    ax.set(xlim=(-8, 8), ylim=(0, 1.25), yticks=[0, 0.5, 1])
+    ax.legend(fontsize=8, frameon=False, loc="upper center", ncols=3, handlelength=1.5, columnspacing=1)
     return game
 
 
@@ -61,35 +59,28 @@ class MinimaxExplorer:
     """Sliders for the mean and the width of p_g, a choice of p_data, a picture and a line of numbers: `.widget`."""
 
     def __init__(self, mean: float = 3.0, width: float = 1.0, data: str = "one bump"):
-        self.mean = widgets.FloatSlider(mean, min=-6, max=6, step=0.1, description="mean of p_g")
-        self.width = widgets.FloatSlider(width, min=0.4, max=3, step=0.1, description="width")
+        self.mean = widgets.FloatSlider(mean, min=-6, max=6, description="mean")
+        self.width = widgets.FloatSlider(width, min=0.4, max=3, description="width")
         self.data = widgets.Dropdown(options=list(BUMPS), value=data, description="p_data")
-        self.picture, self.text = widgets.Image(format="png", layout={"max_width": "100%"}), widgets.Label()
-        controls = widgets.HBox([self.mean, self.width, self.data], layout={"flex_flow": "row wrap"})
-        self.widget = widgets.VBox([controls, self.picture, self.text])
-        for control in (self.mean, self.width, self.data):
+        self.picture, self.text = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.Label()
+        controls = (self.mean, self.width, self.data)
+        for control in controls:
             control.observe(self._redraw, names="value")
+        self.widget = widgets.VBox([widgets.HBox(controls, layout={"flex_flow": "row wrap"}), self.picture, self.text])
         self._redraw()
 
     def _redraw(self, change=None):
+        mean, width, data = self.mean.value, self.width.value, self.data.value
         figure, (left, right) = plots.panels(2, width=3.9, height=2.8)
-        game = draw(left, self.mean.value, self.width.value, self.data.value)
-        left.legend(fontsize=8, frameon=False, loc="upper left")
-        bumps = Normal(MEANS[:, None], self.width.value).log_prob(X)
-        values = play(log_density(BUMPS[self.data.value], 1.0), bumps).value
+        game = draw(left, mean, width, data)
+        values = play(log_density(BUMPS[data], 1.0), Normal(MEANS[:, None], width).log_prob(X)).value
         plots.curves(right, MEANS, {"G": values}, x="mean of p_g", y="V(D*, G)")
-        right.plot(self.mean.value, game.value, marker="o", color=plots.INK)
-        for level, name in ((-math.log(4), "-log 4"), (0, "0")):
-            right.axhline(level, color=plots.INK, linewidth=0.6)
-            right.text(-6, level, name, fontsize=8, va="bottom")
-        right.set_ylim(-1.5, 0.15)
+        right.plot(mean, game.value, marker="o", color=plots.INK)
+        right.set(ylim=(-1.5, 0.1), yticks=[-math.log(4), -1, -0.5, 0], yticklabels=["-log 4", -1, -0.5, 0])
         self.picture.value = plots.png(figure)
         seen = game.best[X.abs() <= 8]
-        self.text.value = (
-            f"D* from {seen.min():.2f} to {seen.max():.2f};  V = {game.value:.3f} (least: -log 4 = -1.386);  "
-            f"JSD = {game.jsd.clamp(min=0):.3f} (most: log 2 = 0.693)"
-        )
+        self.text.value = f"D* from {seen.min():.2f} to {seen.max():.2f};  V = {game.value:.3f};  JSD = {game.jsd:.3f}"
 
     def _repr_mimebundle_(self, **options):
-        fallback = {"text/plain": "The minimax explorer: run this cell to move the densities"}
-        return self.widget._repr_mimebundle_(**options) | fallback
+        bundle = self.widget._repr_mimebundle_(**options)
+        return bundle | {"text/plain": "The minimax explorer: run this cell to move the densities"}

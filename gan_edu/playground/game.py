@@ -1,0 +1,284 @@
+"""A GAN to play with, in the plane: change one thing and see what it does. Taught in chapter 04.
+
+What GAN Lab (Kahng et al. 2018) shows in the browser, on the code of this course: every setting is a program that the
+playground runs, and prints.
+"""
+
+import asyncio
+import html
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import ipywidgets as widgets
+import torch
+from torch import Tensor
+
+from gan_edu import data, losses, metrics, models, plots, train
+from gan_edu.playground import panel, program, shapes, views
+from gan_edu.playground.picture import Picture
+
+BATCH_SIZE = 128
+PROBES = 1000  # fakes that everything is measured on, always of the same noise
+SHOWN, ARROWS = 400, 80
+BETWEEN_RECORDS = 20  # steps
+
+
+class GANPlayground:
+    """The playground: leave it as the last line of a cell, or drive it from code.
+
+    data: a name in `program.TARGETS`; "your letters" with text="..."; or your own points, a tensor (N, 2)
+    seed: 0 to 9; decides the weights and every random number: two playgrounds with one seed play the same game
+    settings: any of `panel.NEW_GAME` and `panel.SAME_GAME`, for example loss="hinge", g_rate=1e-3, penalty="none"
+
+    `controls` are the widgets by name; `history` holds lists of steps, kl and jsd (in nats, between 24 x 24 histograms
+    of 10,000 real samples and 1,000 fakes), modes (share covered; NaN where the data have none), good, d_loss, g_loss.
+
+    Raises ValueError for an unknown setting or value, or points of another shape.
+    """
+
+    _on_stage = None  # one playground plays at a time, or a cell that was run twice would play twice
+
+    def __init__(self, data: str | Tensor = "ring", seed: int = 0, **settings):
+        self._points = None if isinstance(data, str) else data
+        name = data if isinstance(data, str) else program.OWN
+        self.controls = panel.make_controls({"data": name, "seed": seed, **settings})
+        self._lock = threading.RLock()  # JupyterLab calls widgets from a thread of their own
+        self._loop, self._film, self.frames_per_second = _running_loop(), None, 0.0
+        self._image, self._message, self._text = widgets.Image(format="png"), widgets.HTML(), widgets.Textarea(rows=28)
+        self.widget = panel.lay_out(self.controls, self._image, self._message, self._text)
+        self.reset()
+        panel.connect(self)
+
+    # --- the game -----------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> dict:
+        """What the controls of the game say now, by name."""
+        return {name: self.controls[name].value for name in (*panel.NEW_GAME, *panel.SAME_GAME)}
+
+    def reset(self) -> None:
+        """New weights from the seed, and an empty history."""
+        modules = {"torch": torch, "data": data, "losses": losses, "models": models, "train": train, "shapes": shapes}
+        with self._alone():
+            self._space = {**modules, "points": self._points}
+            self._run(program.START, program.GAME)
+            self.target, self._prior = self._space["target"], self._space["prior"]
+            self.controls["text"].disabled = self.settings["data"] != program.LETTERS
+            self._random = torch.get_rng_state()
+            self._noise, self._real = self._prior(PROBES), self.target.sample(10_000)
+            self._real_histogram = views.histogram(self._real)
+            _, floor = views.divergences(self._real_histogram, views.histogram(self.target.sample(PROBES)))
+            self._picture = Picture(floor)
+            self.steps, self._turn, self.diverged = 0, 0, False
+            self.history = {name: [] for name in ("steps", "kl", "jsd", "modes", "good", "d_loss", "g_loss")}
+            self.say("")
+            self._record()
+            self.draw()
+
+    def apply(self) -> None:
+        """The game goes on under the settings of now: same networks, other loss, rates, optimizer or penalty."""
+        with self._alone():
+            before = self.gan
+            self._run(program.GAME)
+            self.gan.steps = before.steps
+            self.gan.g_optimizer.state.update(before.g_optimizer.state)  # Adam's averages live on
+            self.gan.d_optimizer.state.update(before.d_optimizer.state)
+            self.draw()
+
+    def _run(self, *parts):
+        """Execute the very text that `code` prints, so that the two cannot differ."""
+        exec(program.write(self.settings, *parts), self._space)
+        self.gan = self._space["gan"]
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One caller at a time, on one thread, and without touching the random numbers of the reader's own cells."""
+        threads = torch.get_num_threads()
+        try:
+            with self._lock, torch.random.fork_rng(devices=[]):
+                torch.set_num_threads(1)  # in layers this small the threads wait for each other more than they work
+                yield
+        finally:
+            torch.set_num_threads(threads)
+
+    def step(self, n: int = 1, seconds: float = math.inf) -> None:
+        """`n` steps of the game, D's moves, then G's; or as many as begin within the given time."""
+        self._make(self._play_step, n, seconds)
+
+    def step_discriminator(self, n: int = 1) -> None:
+        """D moves `n` times, G stays."""
+        self._make(self._move_discriminator, n)
+
+    def step_generator(self, n: int = 1) -> None:
+        """G moves `n` times, D stays."""
+        self._make(lambda: train.generator_step(self.gan, self._real_batch(), self._fake_batch()), n)
+
+    def _make(self, move: Callable[[], object], n: int, seconds: float = math.inf) -> None:
+        with self._alone():
+            torch.set_rng_state(self._random)
+            end = time.perf_counter() + seconds
+            for _ in range(n):
+                if self.diverged or time.perf_counter() > end:
+                    break
+                move()
+                self.steps += 1
+                if self.steps % BETWEEN_RECORDS == 0:
+                    self._record()
+            self._random = torch.get_rng_state()
+            self._record()
+            self.draw()
+
+    def _play_step(self):
+        for _ in range(self.settings["d_steps"] - 1):
+            self._move_discriminator()
+        train.train_step(self.gan, self._real_batch(), noise=self._prior(BATCH_SIZE))
+
+    def _move_discriminator(self):
+        fake = self._fake_batch().detach()
+        train.discriminator_step(self.gan, self._real_batch(), fake)
+
+    def _real_batch(self):
+        return self.target.sample(BATCH_SIZE)
+
+    def _fake_batch(self):
+        return self.gan.generate(self._prior(BATCH_SIZE))
+
+    # --- the film -----------------------------------------------------------------------------------------------
+
+    @property
+    def playing(self) -> bool:
+        return self._film is not None
+
+    def play(self) -> None:
+        """Play until `pause`, a frame at a time, on the notebook's event loop, which is free between frames."""
+        self._loop = self._loop or _running_loop()
+        if self._loop is None or not self._loop.is_running():
+            self.say("Play needs a notebook; here, call step(n).")
+        elif not (self.playing or self.diverged):
+            if GANPlayground._on_stage:
+                GANPlayground._on_stage.pause()
+            GANPlayground._on_stage, self._film = self, object()
+            asyncio.run_coroutine_threadsafe(self._show(self._film), self._loop)
+
+    def pause(self) -> None:
+        """Stop after the frame that is being made."""
+        self._film = None
+
+    async def _show(self, film):
+        try:
+            while self._film is film:
+                began = time.perf_counter()
+                steps, shortest = panel.SPEEDS[self.controls["speed"].value]
+                self.step(steps, seconds=0.04) if steps else self._next_move()
+                await asyncio.sleep(max(0.01, shortest - (time.perf_counter() - began)))
+                self.frames_per_second = 1 / (time.perf_counter() - began)
+        except Exception as error:  # nobody waits for this task, so what went wrong would never be seen
+            self.say(f"The film stopped: {error}")
+        finally:
+            if self._film is film:
+                self.pause()
+
+    def _next_move(self):
+        """Slow motion: D's moves and G's one by one, or both at once where the updates are simultaneous."""
+        d_steps, both = self.settings["d_steps"], self.settings["updates"] == "simultaneous"
+        players = [self.step] if both else [self.step_discriminator] * d_steps + [self.step_generator]
+        players[self._turn % len(players)]()
+        self._turn += 1
+
+    # --- what is seen -------------------------------------------------------------------------------------------
+
+    def say(self, message: str) -> None:
+        """Show a sentence above the picture."""
+        self._message.value = html.escape(message)
+
+    def frame(self) -> bytes:
+        """The picture as it is now, a PNG."""
+        return self._picture.png()
+
+    def figure(self):
+        """The picture as it is now, a figure for `plots.show`."""
+        return self._picture.figure
+
+    def still(self, alt: str | None = None) -> None:
+        """Show the picture for readers without a kernel, with `alt` or `describe()` as its text."""
+        plots.show(self.figure(), alt or self.describe())
+
+    def describe(self) -> str:
+        """One sentence that says how the game stands."""
+        return f"GAN playground, {self.settings['data']}: {self._verdict()} after {self.steps:,} steps."
+
+    def code(self) -> str:
+        """The program of the settings of now, with as many steps as were made, or 1,000 if there were none.
+
+        It ends with the playground's weights, unless a control was moved or one player stepped alone on the way.
+        """
+        return program.write(self.settings, *program.WHOLE, steps=self.steps or 1000)
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = self.widget._repr_mimebundle_(**kwargs)
+        return {**bundle, "text/plain": "The GAN playground: run this cell to play"}
+
+    def _verdict(self):
+        modes = len(getattr(self.target, "centers", ()))
+        share, jsd = self.history["modes"][-1], self.history["jsd"][-1]
+        return f"{round(share * modes)} of {modes} modes" if modes else f"JSD {jsd:.2f}"
+
+    @torch.no_grad()
+    def _record(self):
+        """Measure the players on fixed noise, and stop where anything is not finite any more."""
+        if self.diverged or self.history["steps"][-1:] == [self.steps]:
+            return
+        fake, real = self.gan.sample(noise=self._noise), self._real[:PROBES]
+        real_logits, fake_logits = self.gan.judge(real), self.gan.judge(fake)
+        d_loss = self.gan.loss.discriminator(real_logits, fake_logits)
+        g_loss = self.gan.loss.generator(fake_logits, real_logits)
+        if not torch.stack([d_loss, g_loss, fake.sum()]).isfinite().all():
+            return self._stop_diverged(d_loss, g_loss)
+        self._fake, modes, good = fake, torch.nan, torch.nan
+        if isinstance(self.target, data.Mixture):
+            modes, good = metrics.mode_coverage(fake, self.target.centers, self.target.std)
+            modes /= len(self.target.centers)
+        measured = (self.steps, *views.divergences(self._real_histogram, views.histogram(fake)), modes, good)
+        for values, value in zip(self.history.values(), (*measured, d_loss.item(), g_loss.item()), strict=True):
+            values.append(value)
+
+    def _stop_diverged(self, d_loss, g_loss):
+        self.diverged = True
+        self.pause()
+        self.say(
+            f"The run diverged by step {self.steps:,}: D's loss is {d_loss:.3g}, G's is {g_loss:.3g}. Lower a learning "
+            "rate, add a penalty, or take a loss that is bounded below; then press Reset."
+        )
+
+    def draw(self) -> None:
+        """Draw the layers that are ticked and hand the picture to the page; a diverged run keeps its last one."""
+        with self._alone():
+            if not self.diverged:
+                ticked = {name: make() for name, make in self._layers().items() if self.controls[name].value}
+                layers = {name: values.numpy() for name, values in ticked.items()}
+                self._picture.draw(layers, self.history, f"step {self.steps:,}:  {self._verdict()}")
+            self._image.value = self.frame()
+            if self.controls["code"].value:
+                self._text.value = self.code()
+            self._text.layout.display = None if self.controls["code"].value else "none"
+
+    def _layers(self):
+        real, fake, gan = self._real, self._fake, self.gan
+        reach = 1.0 if self.settings["prior"] == "uniform" else 2.0
+        return {
+            "real": lambda: real[:SHOWN],
+            "fake": lambda: fake[:SHOWN],
+            "heat": lambda: views.belief(gan, real[:PROBES], fake),
+            "sheet": lambda: views.sheet(gan, reach),
+            "arrows": lambda: views.arrows(gan, real[:ARROWS], fake[:ARROWS]),
+        }
+
+
+def _running_loop():
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

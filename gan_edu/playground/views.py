@@ -1,0 +1,60 @@
+"""What the playground measures and shows of a game in the plane."""
+
+import torch
+from torch import Tensor
+
+from gan_edu.train import GAN
+
+UNDECIDED = {"least_squares": 0.5, "wasserstein": None, "relativistic": None}  # D's logit there; 0 for other losses
+
+
+def histogram(points: Tensor, limit: float = 1.6, bins: int = 24) -> Tensor:
+    """The share of the points (N, 2) in each cell of a grid over the plane: (bins * bins,); outliers go to its rim."""
+    cell = ((points + limit) / (2 * limit) * bins).long().clamp(0, bins - 1)
+    return torch.bincount(cell[:, 0] * bins + cell[:, 1], minlength=bins**2) / len(points)
+
+
+def divergences(p: Tensor, q: Tensor, tiny: float = 1e-4) -> tuple[float, float]:
+    """KL(p || q), with `tiny` for empty cells of q, and the Jensen-Shannon divergence of two histograms, in nats."""
+
+    def kl(a, b):
+        return torch.xlogy(a, a / b.clamp(min=1e-12)).sum()
+
+    middle = (p + q) / 2
+    return kl(p, q.clamp(min=tiny)).item(), (kl(p, middle) + kl(q, middle)).item() / 2
+
+
+@torch.no_grad()
+def belief(gan: GAN, real: Tensor, fake: Tensor, limit: float = 1.6, pixels: int = 50) -> Tensor:
+    """D's belief that a place is real, (pixels, pixels), rows are y; 1/2 where it is undecided.
+
+    The logits of "wasserstein" and "relativistic" mean something up to a constant only: undecided is their mean here.
+    """
+    axis = torch.linspace(-limit, limit, pixels)
+    logits = gan.judge(torch.cartesian_prod(axis, axis).flip(1))
+    undecided = UNDECIDED.get(gan.loss.name, 0.0)
+    if undecided is None:
+        undecided = (gan.judge(real).mean() + gan.judge(fake).mean()) / 2
+    return torch.sigmoid(logits - undecided).reshape(pixels, pixels)
+
+
+@torch.no_grad()
+def sheet(gan: GAN, reach: float, lines: int = 15, points: int = 60) -> Tensor:
+    """Where G puts the lines of a square grid of noise from -reach to reach: (lines, points, 2); one for 1-D noise."""
+    fine = torch.linspace(-reach, reach, points if gan.latent_dim > 1 else 10 * points)
+    if gan.latent_dim == 1:
+        return gan.generator(fine[:, None])[None]
+    a, b = torch.meshgrid(torch.linspace(-reach, reach, lines), fine, indexing="ij")
+    noise = torch.cat([torch.stack([a, b], -1), torch.stack([b, a], -1)])
+    return gan.generator(noise.reshape(-1, 2)).reshape(2 * lines, points, 2)
+
+
+def arrows(gan: GAN, real: Tensor, fake: Tensor, longest: float = 0.3) -> Tensor:
+    """Arrows as polylines (N, 5, 2): where G's loss pushes each fake, -dL_G/dx; lengths saturate at `longest`."""
+    x = fake.clone().requires_grad_(True)
+    (gradient,) = torch.autograd.grad(gan.loss.generator(gan.judge(x), gan.judge(real)), x)
+    push = -gradient * len(x)  # the loss is a mean
+    length = push.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    way = longest * torch.tanh(length) * push / length
+    end, across = fake + way, way.flip(1) * torch.tensor([0.15, -0.15])
+    return torch.stack([fake, end, end - 0.3 * way + across, end, end - 0.3 * way - across], 1)

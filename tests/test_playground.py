@@ -1,0 +1,307 @@
+"""The playground of chapter 04, driven without a browser; pause is pressed in a live kernel."""
+
+import asyncio
+import time
+
+import pytest
+import torch
+from jupyter_client.manager import start_new_kernel
+
+from gan_edu import losses
+from gan_edu.playground import GANPlayground, panel, program, shapes, views
+
+SMALL = {"hidden": 16, "depth": 1}
+
+
+@pytest.fixture
+def playground():
+    return GANPlayground(**SMALL)
+
+
+def weights(network):
+    return torch.cat([parameter.detach().flatten().clone() for parameter in network.parameters()])
+
+
+def moved(playground, action):
+    """Which players an action moves: (D, G)."""
+    players = playground.gan.discriminator, playground.gan.generator
+    before = [weights(player) for player in players]
+    action()
+    return tuple(not torch.equal(weights(player), old) for player, old in zip(players, before, strict=True))
+
+
+def click(playground, name):
+    playground.controls[name].click()
+
+
+def test_buttons_move_who_they_say(playground):
+    assert moved(playground, lambda: click(playground, "step")) == (True, True)
+    assert moved(playground, lambda: click(playground, "step_discriminator")) == (True, False)
+    assert moved(playground, lambda: click(playground, "step_generator")) == (False, True)
+    assert playground.steps == 3 and playground.history["steps"] == [0, 1, 2, 3]
+
+
+def test_reset_goes_back_to_the_weights_of_the_seed(playground):
+    start = weights(playground.gan.generator)
+    playground.step(3)
+    click(playground, "reset")
+    assert torch.equal(weights(playground.gan.generator), start)
+    assert playground.steps == 0 and playground.history["steps"] == [0]
+    playground.controls["seed"].value = 1
+    assert not torch.equal(weights(playground.gan.generator), start)
+
+
+@pytest.mark.parametrize("name", panel.OVERLAYS)
+def test_each_overlay_changes_the_picture(playground, name):
+    playground.step()
+    before = playground.frame()
+    assert before.startswith(b"\x89PNG")
+    playground.controls[name].value = not playground.controls[name].value
+    assert playground.frame() != before
+    playground.controls[name].value = not playground.controls[name].value
+    assert playground.frame() == before
+
+
+def test_rate_zero_keeps_a_player_still_and_takes_effect_at_once(playground):
+    playground.controls["g_rate"].value = 0.0
+    assert moved(playground, playground.step) == (True, False)
+    playground.controls["d_rate"].value = 0.0
+    assert moved(playground, playground.step) == (False, False)
+    playground.controls["g_rate"].value = 1e-3
+    assert moved(playground, playground.step) == (False, True)
+    assert playground.steps == 3  # and nothing was reset on the way
+
+
+@pytest.mark.parametrize("loss", losses.LOSSES)
+def test_every_loss_plays_on_from_the_weights_there_are(playground, loss):
+    playground.controls["loss"].value = loss
+    playground.step()
+    assert playground.gan.loss is losses.LOSSES[loss]
+    fake = views.arrows(playground.gan, playground._real[:5], playground._fake[:5])
+    assert fake.shape == (5, 5, 2) and fake.isfinite().all()
+    assert 0 <= views.belief(playground.gan, playground._real, playground._fake).min()
+
+
+def test_penalty_and_weight_reach_the_game(playground):
+    for name in losses.PENALTIES:
+        playground.controls["penalty"].value = name
+        playground.controls["penalty_weight"].value = 2.5
+        assert [(term.name, term.weight) for term in playground.gan.d_terms] == [(name, 2.5)]
+        playground.step()
+    playground.controls["penalty"].value = "none"
+    assert playground.gan.d_terms == ()
+
+
+def test_d_steps_are_moves_of_d_in_one_step():
+    """With SGD and G at rate 0, three D steps of rate r move D thrice."""
+    one, three = (GANPlayground(**SMALL, d_steps=n, g_rate=0.0, optimizer="SGD", d_rate=1e-5) for n in (1, 3))
+    moves = []
+    for playground in (one, three):
+        before = weights(playground.gan.discriminator)
+        playground.step()
+        moves.append((weights(playground.gan.discriminator) - before).norm().item())
+    assert 2 < moves[1] / moves[0] < 4
+
+
+def test_adam_keeps_its_averages_when_a_rate_changes(playground):
+    playground.step(2)
+    playground.controls["d_rate"].value = 1e-3
+    states = playground.gan.d_optimizer.state.values()
+    assert states and all(state["step"] == 2 for state in states)
+    assert [group["lr"] for group in playground.gan.d_optimizer.param_groups] == [1e-3]
+
+
+def test_updates_and_optimizer_reach_the_game(playground):
+    playground.controls["updates"].value = "simultaneous"
+    playground.controls["optimizer"].value = "SGD"
+    assert playground.gan.updates == "simultaneous"
+    assert isinstance(playground.gan.g_optimizer, torch.optim.SGD)
+    assert moved(playground, playground.step) == (True, True)
+
+
+@pytest.mark.parametrize("name, value", [("hidden", 8), ("depth", 2), ("latent_dim", 1), ("prior", "uniform")])
+def test_network_and_noise_start_a_new_game(playground, name, value):
+    playground.step(2)
+    playground.controls["sheet"].value = True
+    playground.controls[name].value = value
+    assert playground.steps == 0
+    assert playground.gan.latent_dim == playground.settings["latent_dim"]
+    assert playground.gan.generator.net[0].out_features == playground.settings["hidden"]
+    if name == "prior":
+        assert playground._noise.abs().max() <= 1
+
+
+@pytest.mark.parametrize("name", panel.NEW_GAME["data"][1])
+def test_every_distribution_fits_the_picture(playground, name):
+    playground.controls["data"].value = name
+    assert playground._real.abs().max() < 1.6
+    playground.step()
+    assert 0 < playground.history["jsd"][-1] <= 0.694
+    assert playground.controls["text"].disabled == (name != program.LETTERS)
+
+
+def test_letters_have_holes_and_their_text_is_checked():
+    o = shapes.letters("o").points
+    assert o.norm(dim=1).min() > 0.3  # nothing in the hole
+    assert o.abs().max() == pytest.approx(1)
+    playground = GANPlayground(data=program.LETTERS, text="ox", **SMALL)
+    assert playground._real[:, 0].min() > -1.01
+    playground.controls["text"].value = "  "
+    assert "no letters" in playground._message.value
+
+
+def test_own_points_become_the_data():
+    playground = GANPlayground(data=torch.tensor([[0.0, 0.0], [10.0, 0.0]]), **SMALL)
+    assert playground._real.unique(dim=0).tolist() == [[-1.0, 0.0], [1.0, 0.0]]
+    playground.step()
+    assert "JSD" in playground.describe()
+
+
+@pytest.mark.parametrize("points", [torch.zeros(5, 3), torch.zeros(5, 2), torch.full((5, 2), torch.nan)])
+def test_bad_points_are_refused(points):
+    with pytest.raises(ValueError, match=r"points must be \(N, 2\)"):
+        GANPlayground(data=points)
+
+
+def test_unknown_settings_are_named():
+    with pytest.raises(ValueError, match="no setting learning_rate; choose from data, .*g_rate"):
+        GANPlayground(learning_rate=1.0)
+    with pytest.raises(ValueError, match="loss is 'hing'; choose one of minimax"):
+        GANPlayground(loss="hing")
+
+
+def test_divergences_of_known_histograms():
+    p, q = torch.tensor([0.5, 0.5, 0.0]), torch.tensor([0.0, 0.0, 1.0])
+    assert views.divergences(p, q)[1] == pytest.approx(torch.tensor(2.0).log().item())
+    assert views.divergences(p, p) == pytest.approx((0, 0))
+    kl, _ = views.divergences(p, torch.tensor([0.25, 0.25, 0.5]))
+    assert kl == pytest.approx(torch.tensor(2.0).log().item())
+
+
+def test_arrows_point_where_the_generator_loss_falls(playground):
+    """A discriminator that calls the right side real pushes every fake to the right."""
+    for parameter in playground.gan.discriminator.parameters():
+        parameter.data.zero_()
+    first, last = playground.gan.discriminator.net[0], playground.gan.discriminator.net[-1]
+    first.weight.data[0, 0] = last.weight.data[0, 0] = 1.0
+    lines = views.arrows(playground.gan, torch.zeros(4, 2), torch.zeros(4, 2))
+    ways = lines[:, 1] - lines[:, 0]
+    assert (ways[:, 0] > 0).all() and ways[:, 1].abs().max() == 0
+
+
+PROGRAMS = [
+    {},
+    {"data": "grid", "loss": "relativistic", "penalty": "gradient_penalty", "penalty_weight": 1.0, "d_steps": 3},
+    {"data": program.LETTERS, "text": "it's", "prior": "uniform", "latent_dim": 1, "optimizer": "SGD", "seed": 3},
+    {"loss": "hinge", "updates": "simultaneous", "penalty": "none", "d_rate": 1e-3, "hidden": 8, "depth": 2},
+]
+
+
+@pytest.mark.parametrize("settings", PROGRAMS)
+def test_the_printed_program_ends_with_the_weights_of_the_playground(settings, capsys):
+    playground = GANPlayground(**{**SMALL, **settings})
+    torch.manual_seed(123)  # whatever the reader does with random numbers in between, changes nothing
+    playground.step(4)
+    playground.step(5)
+    playground.controls["code"].value = True
+    text = playground._text.value
+    assert text == playground.code() and playground._text.layout.display is None
+    space = {}
+    exec(text, space)
+    assert "losses: D" in capsys.readouterr().out
+    assert torch.equal(weights(space["generator"]), weights(playground.gan.generator))
+    assert torch.equal(weights(space["discriminator"]), weights(playground.gan.discriminator))
+    assert space["gan"].loss is playground.gan.loss and space["gan"].updates == playground.gan.updates
+
+
+def test_playing_leaves_the_readers_random_numbers_alone(playground):
+    torch.manual_seed(0)
+    expected = torch.rand(1)
+    torch.manual_seed(0)
+    playground.step(2)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_a_diverged_run_pauses_and_says_so():
+    async def play():
+        playground = GANPlayground(**SMALL, penalty="none")
+        playground.play()
+        with torch.no_grad():
+            playground.gan.generator.net[0].weight.fill_(torch.nan)
+        for _ in range(500):
+            await asyncio.sleep(0.02)
+            if not playground.playing:
+                return playground
+
+    playground = asyncio.run(play())
+    assert not playground.playing and playground.diverged
+    assert f"diverged by step {playground.steps}: D&#x27;s loss is nan" in playground._message.value
+    picture, steps = playground.frame(), playground.steps
+    playground.step()  # does nothing
+    assert playground.steps == steps and playground.frame() == picture
+    playground.reset()
+    assert not playground.diverged and playground._message.value == ""
+
+
+def test_slow_motion_shows_one_move_at_a_time():
+    async def play():
+        playground = GANPlayground(**SMALL, d_steps=2)
+        playground.controls["speed"].value = "slow motion"
+        return [moved(playground, playground._next_move) for _ in range(4)]
+
+    assert asyncio.run(play()) == [(True, False), (True, False), (False, True), (True, False)]
+
+
+def test_without_a_notebook_play_says_what_to_do(playground):
+    playground.play()
+    assert not playground.playing and "call step(n)" in playground._message.value
+
+
+def test_only_one_playground_plays_at_a_time():
+    async def play():
+        first, second = GANPlayground(**SMALL), GANPlayground(**SMALL)
+        first.play()
+        second.play()
+        states = first.playing, second.playing
+        second.pause()
+        return states
+
+    assert asyncio.run(play()) == (False, True)
+
+
+def test_a_page_without_kernel_shows_a_sentence_and_a_still(playground, capsys):
+    bundle = playground._repr_mimebundle_()
+    assert bundle["text/plain"] == "The GAN playground: run this cell to play"
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert playground.describe() == "GAN playground, ring: 0 of 8 modes after 0 steps."
+    playground.still()
+    assert playground.describe() in capsys.readouterr().out
+
+
+def test_pause_is_heard_while_it_plays_in_a_live_kernel():
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        setup = "from gan_edu.playground import GANPlayground\np = GANPlayground(hidden=16, depth=1)\np.play()"
+        assert client.execute_interactive(setup, timeout=60)["content"]["status"] == "ok"
+
+        def ask(expression):
+            reply = client.execute_interactive("", user_expressions={"answer": expression}, timeout=20)
+            return eval(reply["content"]["user_expressions"]["answer"]["data"]["text/plain"])
+
+        time.sleep(0.5)
+        early = ask("p.steps")  # another cell runs while it plays
+        time.sleep(0.5)
+        assert ask("p.playing") and ask("p.steps") > early
+        content = {"comm_id": ask("p.controls['pause'].model_id"), "data": None}
+        content["data"] = {"method": "custom", "content": {"event": "click"}}
+        client.shell_channel.send(client.session.msg("comm_msg", content))
+        deadline = time.time() + 5
+        while ask("p.playing") and time.time() < deadline:
+            time.sleep(0.1)
+        assert not ask("p.playing")
+        stopped = ask("p.steps")
+        time.sleep(0.3)
+        assert ask("p.steps") == stopped
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

@@ -1,0 +1,76 @@
+"""Pictures say in words what they show, and put things where they belong."""
+
+import io
+from base64 import b64decode
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_edu import plots
+from gan_edu.train import History
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    bundles = []
+    monkeypatch.setattr(plots, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+def test_a_figure_is_shown_with_its_alternative_text(shown):
+    figure, ax = plots.panels()
+    plots.curves(ax, [0, 1], {"D": [1, 2], "G": [2, 1]}, x="step", y="loss")
+    plots.show(figure, "two lines that cross")
+    assert shown[0]["text/plain"] == "two lines that cross"
+    assert Image.open(io.BytesIO(b64decode(shown[0]["image/png"]))).size == (320, 260)
+
+
+def test_the_players_have_the_same_colours_everywhere():
+    _, (first, second) = plots.panels(2)
+    plots.curves(first, [0, 1], {"G": [0, 1], "D": [1, 0]})
+    plots.losses(second, History(np.zeros(4), np.ones(4)))
+    for ax in (first, second):
+        colours = {line.get_label(): (line.get_color(), line.get_linestyle()) for line in ax.lines}
+        assert colours == {"D": (plots.D, "-"), "G": (plots.G, "--")}
+
+
+def test_the_heat_map_has_x_to_the_right_and_y_upwards():
+    _, (first, second) = plots.panels(2)
+    plots.heat_map(first, lambda points: 9 * points[:, 0], resolution=20)
+    plots.heat_map(second, lambda points: 9 * points[:, 1], resolution=20)
+    right, top = (ax.images[0].get_array() for ax in (first, second))
+    assert right[:, -1].min() > 0.9 and right[:, 0].max() < 0.1
+    assert top[-1].min() > 0.9 and top[0].max() < 0.1 and first.images[0].origin == "lower"
+
+
+def test_images_stand_row_by_row_with_black_at_minus_one():
+    batch = torch.full((5, 1, 2, 2), -1.0)
+    batch[1] = 1.0  # the second picture stands to the right of the first
+    _, ax = plots.panels()
+    plots.images(ax, batch, columns=2)
+    picture = np.asarray(ax.images[0].get_array())
+    assert picture.shape == (5, 5)  # two whole rows of two, a line between them; the fifth is left out
+    assert picture[:2, :2].max() == 0 and picture[:2, 3:].min() == 1 and picture[3:, 3:].max() == 0
+
+
+def test_colour_images_keep_their_channels():
+    red = torch.tensor([1.0, -1.0, -1.0]).view(1, 3, 1, 1).expand(1, 3, 4, 4)
+    _, ax = plots.panels()
+    plots.images(ax, red, columns=1)
+    assert np.asarray(ax.images[0].get_array()).reshape(-1, 3).tolist() == [[1, 0, 0]] * 16
+
+
+def test_a_bent_sheet_is_where_the_generator_puts_the_grid():
+    _, ax = plots.panels()
+    plots.sheet(ax, lambda noise: noise + torch.tensor([10.0, 0.0]), lines=3, reach=1.0)
+    points = np.concatenate([line.get_xydata() for line in ax.lines])
+    assert len(ax.lines) == 6
+    assert np.allclose(points.min(0), [9, -1]) and np.allclose(points.max(0), [11, 1])
+
+
+def test_a_film_strip_has_a_frame_for_each_snapshot():
+    history = History(np.zeros(1), np.zeros(1), [0, 5], [torch.zeros(4, 2), torch.ones(4, 2)], [None, None])
+    figure = plots.film_strip(history)
+    assert [ax.get_title() for ax in figure.axes] == ["step 0", "step 5"]
