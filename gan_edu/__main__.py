@@ -1,17 +1,5 @@
-"""The command line: `python -m gan_edu check` and `python -m gan_edu train DATASET_OR_FOLDER`."""
+"""Train a GAN, or check that this machine can.
 
-import argparse
-import sys
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
-
-import numpy as np
-import torch
-
-from gan_edu import data, machine, plots, recipes, train
-
-EPILOG = """\
 examples:
   python -m gan_edu check                                  does this machine do? (a few seconds)
   python -m gan_edu train digits --out runs/digits         handwritten digits, without a network, in under a minute
@@ -26,6 +14,17 @@ The generator comes back with
   generator.load_state_dict(saved["weights"])
 """
 
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from gan_edu import data, machine, plots, recipes, train
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns the exit status: 0, or 2 after one line that says what was wrong."""
@@ -39,18 +38,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog="python -m gan_edu",
-        description="Train a GAN, or check that this machine can.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m gan_edu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="train a small GAN for a few seconds and say what this machine can do")
     check.set_defaults(command=_check)
     run = commands.add_parser(
-        "train", help="train a GAN on a data set or a folder of pictures", epilog=EPILOG,
+        "train",
+        help="train a GAN on a data set or a folder of pictures",
+        description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    )
     run.set_defaults(command=_train)
     add = run.add_argument
     add("dataset", metavar="DATASET_OR_FOLDER", help=f"{', '.join(data.DATASETS)}, or a folder or .zip of pictures")

@@ -93,13 +93,14 @@ def print_table(seeds: list[int]) -> None:
     rows = {"train digits": [measure(train_digits(seed), seed) for seed in seeds]}
     for name in controls(0):
         rows[name] = [measure(controls(seed)[name], seed) for seed in seeds]
-    print(f"{'seeds ' + ', '.join(map(str, seeds)):16s}" + "".join(f"{name:>22s}" for name in BARS))
+    print(f"{'seeds ' + ', '.join(map(str, seeds)):16s}" + "".join(f"{name:>26s}" for name in BARS))
     for name, measured in rows.items():
         columns = [np.array([m[bar] for m in measured]) for bar in BARS]
         cells = [f"{np.median(c):.2f} ({c.min():.2f} to {c.max():.2f})" for c in columns]
-        bars = [bar for bar in BARS if any(bar in failed(m) for m in measured)]
+        seeds_failed = {bar: sum(bar in failed(m) for m in measured) for bar in BARS}
+        bars = [f"{bar} ({n} of {len(seeds)})" for bar, n in seeds_failed.items() if n]
         verdict = f"fails {', '.join(bars)}" if bars else "passes"
-        print(f"{name:16s}" + "".join(f"{cell:>22s}" for cell in cells) + f"   {verdict}")
+        print(f"{name:16s}" + "".join(f"{cell:>26s}" for cell in cells) + f"   {verdict}")
 
 
 if __name__ == "__main__":

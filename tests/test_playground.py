@@ -7,8 +7,8 @@ import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
 
-from gan_edu import losses
-from gan_edu.playground import GANPlayground, panel, program, shapes, views
+from gan_edu import data, losses
+from gan_edu.playground import GANPlayground, panel, program, views
 
 SMALL = {"hidden": 16, "depth": 1}
 
@@ -141,7 +141,7 @@ def test_every_distribution_fits_the_picture(playground, name):
 
 
 def test_letters_have_holes_and_their_text_is_checked():
-    o = shapes.letters("o").points
+    o = data.letters("o").points
     assert o.norm(dim=1).min() > 0.3  # nothing in the hole
     assert o.abs().max() == pytest.approx(1)
     playground = GANPlayground(data=program.LETTERS, text="ox", **SMALL)

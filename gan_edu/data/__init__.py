@@ -15,10 +15,12 @@ from gan_edu.data.images import (
     photo_patches,
 )
 from gan_edu.data.mixtures import Mixture, grid, ring
+from gan_edu.data.shapes import Cloud, fit, letters
 
 __all__ = [
     "DATASETS",
     "Batches",
+    "Cloud",
     "DataNotFound",
     "Images",
     "Mixture",
@@ -26,8 +28,10 @@ __all__ = [
     "data_root",
     "digits",
     "fashion_mnist",
+    "fit",
     "grid",
     "image_folder",
+    "letters",
     "load",
     "mnist",
     "photo_patches",

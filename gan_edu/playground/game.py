@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gan_edu import data, losses, metrics, models, plots, train
-from gan_edu.playground import panel, program, shapes, views
+from gan_edu.playground import panel, program, views
 from gan_edu.playground.picture import Picture
 
 BATCH_SIZE = 128
@@ -61,7 +61,7 @@ class GANPlayground:
 
     def reset(self) -> None:
         """New weights from the seed, and an empty history."""
-        modules = {"torch": torch, "data": data, "losses": losses, "models": models, "train": train, "shapes": shapes}
+        modules = {"torch": torch, "data": data, "losses": losses, "models": models, "train": train}
         with self._alone():
             self._space = {**modules, "points": self._points}
             self._run(program.START, program.GAME)
@@ -83,7 +83,7 @@ class GANPlayground:
         with self._alone():
             before = self.gan
             self._run(program.GAME)
-            self.gan.steps = before.steps
+            self.gan.steps, self.gan.d_moves, self.gan.g_moves = before.steps, before.d_moves, before.g_moves
             self.gan.g_optimizer.state.update(before.g_optimizer.state)  # Adam's averages live on
             self.gan.d_optimizer.state.update(before.d_optimizer.state)
             self.draw()

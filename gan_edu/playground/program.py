@@ -6,10 +6,10 @@ TARGETS = {
     "grid": "data.grid()",
     "one Gaussian": "data.ring(1, radius=0.5, std=0.2)",
     "two Gaussians": "data.ring(2, std=0.1)",
-    "line": "shapes.letters('/')",
-    "two rings": "shapes.letters('oo')",
-    LETTERS: "shapes.letters({text!r})",
-    OWN: "shapes.Cloud(shapes.fit(points))  # `points` is the (N, 2) tensor that you gave to the playground",
+    "line": "data.letters('/')",
+    "two rings": "data.letters('oo')",
+    LETTERS: "data.letters({text!r})",
+    OWN: "data.Cloud(data.fit(points))  # `points` is the (N, 2) tensor that you gave to the playground",
 }
 PRIORS = {"normal": "torch.randn(n, {latent_dim})", "uniform": "2 * torch.rand(n, {latent_dim}) - 1"}
 OPTIMIZERS = {
@@ -23,7 +23,6 @@ IMPORTS = """\
 import torch
 
 from gan_edu import data, losses, models, train
-from gan_edu.playground import shapes
 """
 
 START = """

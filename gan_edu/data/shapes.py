@@ -1,4 +1,4 @@
-"""Distributions in the plane for the playground, beside the mixtures of `data`: letters and the reader's own points."""
+"""Other distributions in the plane: letters, and the reader's own points."""
 
 from dataclasses import dataclass
 
