@@ -6,17 +6,19 @@ cell with one sentence that says what is to be seen, for those who cannot see it
 
 import io
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from IPython.display import DisplayHandle, display
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
 # From the palette of Okabe and Ito (2008), told apart by colour-blind readers; markers and lines tell the rest in grey.
 REAL, FAKE, D, G, INK = "#0072B2", "#D55E00", "#AA4499", "#009E73", "#333333"
+BELIEF = LinearSegmentedColormap.from_list("belief", (FAKE, "white", REAL))  # what D says: from fake to real
 SKY, OCHRE, OLIVE = "#56B4E9", "#E69F00", "#777733"
 LINES = {
     "D": (D, "-"),
@@ -111,11 +113,11 @@ def points(ax: Axes, real: Tensor | None = None, fake: Tensor | None = None, lim
 def heat_map(
     ax: Axes, judge: Callable[[Tensor], Tensor], limit: float = 1.6, resolution: int = 60, device="cpu"
 ) -> None:
-    """What D believes at each place in the plane: sigmoid of its logits, purple where it says real; a line at 1/2."""
+    """What D believes at each place in the plane: sigmoid of its logits, blue where it says real; a line at 1/2."""
     axis = torch.linspace(-limit, limit, resolution, device=device)
     grid = torch.cartesian_prod(axis, axis).flip(1)  # rows are y
     belief = torch.sigmoid(judge(grid)).reshape(resolution, resolution)
-    ax.imshow(_array(belief), extent=[-limit, limit] * 2, origin="lower", cmap="PuOr_r", vmin=0, vmax=1, alpha=0.6)
+    ax.imshow(_array(belief), extent=[-limit, limit] * 2, origin="lower", cmap=BELIEF, vmin=0, vmax=1, alpha=0.6)
     if belief.min() < 0.5 < belief.max():
         ax.contour(_array(axis), _array(axis), _array(belief), levels=[0.5], colors=INK, linewidths=0.8)
 
@@ -149,10 +151,12 @@ def images(ax: Axes, batch: Tensor, columns: int = 8, title: str = "") -> None:
     ax.set_title(title, fontsize=10)
 
 
-def film_strip(history, columns: int = 8, rows: int = 2) -> Figure:
-    """The samples of fixed noise at each snapshot of a `train.History`, side by side: pictures, or points."""
-    figure, axes = panels(len(history.steps), width=1.6, height=1.9)
-    for ax, step, batch in zip(np.atleast_1d(axes), history.steps, history.samples, strict=True):
+def film_strip(history, columns: int = 8, rows: int = 2, which: Sequence[int] | None = None) -> Figure:
+    """The samples of fixed noise at snapshots of a `train.History`, all or those of `which`: pictures, or points."""
+    which = range(len(history.steps)) if which is None else which
+    figure, axes = panels(len(which), width=1.6, height=1.9)
+    for ax, i in zip(np.atleast_1d(axes), which, strict=True):
+        step, batch = history.steps[i], history.samples[i]
         if batch.dim() == 2:
             points(ax, fake=batch, limit=1.6)
             ax.set_axis_off()

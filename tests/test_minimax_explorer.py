@@ -1,13 +1,18 @@
 """The explorer of chapter 01, driven without a browser."""
 
+import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
+from torch.distributions import Normal
 
 from gan_edu.playground import MinimaxExplorer
-from gan_edu.playground.minimax import BUMPS, draw, log_density, play
+from gan_edu.playground.minimax import BUMPS, MEANS, X, draw, log_density, play
 from gan_edu.plots import panels
+
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "01_the_minimax_game.ipynb"
 
 
 def test_a_slider_changes_picture_and_text():
@@ -49,3 +54,18 @@ def test_it_is_shown_with_a_line_for_those_who_cannot_run_it():
     bundle = MinimaxExplorer()._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert bundle["text/plain"] == "The minimax explorer: run this cell to move the densities"
+
+
+def test_the_answers_to_the_tasks_in_the_notebook():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    (text,) = ["".join(cell["source"]) for cell in cells if "<summary>Answers</summary>" in "".join(cell["source"])]
+    one, two = (log_density(bumps, 1.0) for bumps in BUMPS.values())
+    for p, mean, width in ((one, 0.0, 1.0), (one, 0.0, 0.4), (two, 2.0, 0.4), (two, -2.0, 0.4), (two, 0.0, 0.4)):
+        assert f"{play(p, log_density([mean], width)).value:.3f}" in text
+
+    def valleys(width):
+        values = play(two, Normal(MEANS[:, None], width).log_prob(X)).value
+        return int(((values[1:-1] < values[:-2]) & (values[1:-1] < values[2:])).sum())
+
+    assert [valleys(width) for width in (0.4, 1.2, 1.4)] == [2, 2, 1]
+    assert "At width 1.2 there are two valleys still, at 1.4 a single one" in text

@@ -13,7 +13,8 @@ QUESTIONS = (  # subject, answer, {typical wrong answer: what it is}, where to l
      {0.5 * math.log2(4 / 3): "that is in bits: use the natural logarithm",
       0.25 * math.log(0.5) + 0.75 * math.log(1.5): "that is KL(q || p): the first of the two is averaged over"},
      "chapter 3 of Goodfellow, Bengio, Courville, Deep Learning"),
-    ("derivative", -0.5, {0.5: "check the sign: log(1 - sigmoid(x)) falls as x grows",
+    ("derivative", -0.5, {-0.25: "that is the slope of 1 - sigmoid(x); the logarithm divides it by its value, 1/2",
+                          0.5: "check the sign: log(1 - sigmoid(x)) falls as x grows",
                           -math.log(2): "that is the value at 0; asked is the slope"},
      "the chain rule, in any calculus book"),
     ("gradient and detach", 3.0, {6.0: "that is without detach: a detached factor is a constant to the gradient"},
@@ -27,25 +28,29 @@ QUESTIONS = (  # subject, answer, {typical wrong answer: what it is}, where to l
 
 @exercise("0.1 From a probability to a logit")
 def check_logit(my_logit) -> str:
-    p = torch.tensor([0.1, 0.5, 0.9])
+    p = torch.tensor([0.001, 0.1, 0.5, 0.9, 0.999])
     answer = torch.as_tensor(call(my_logit, p))
     require(answer.shape == p.shape, f"Give one logit for each probability: shape {tuple(p.shape)}.")
     require(not close(answer, torch.log(p)), "That is log p. A logit compares p with its opposite, 1 - p.")
     require(not close(answer, -torch.logit(p)), "The sign is flipped: p above 1/2 has a positive logit.")
     require(not close(answer, torch.sigmoid(p)), "That is the way back, from a logit to a probability.")
     require(not close(answer, p / (1 - p)), "Those are the odds. The logit is their logarithm.")
-    require(close(answer, torch.logit(p)), "Solve p = 1 / (1 + exp(-l)) for l.")
+    require(not close(answer * math.log(2), torch.logit(p)), "That is base 2: take the natural logarithm.")
+    require(close(answer, torch.logit(p), 1e-3), "Solve p = 1 / (1 + exp(-l)) for l.")
     return "A logit of 0 means: cannot tell."
 
 
 @exercise("0.2 Five questions")
 def check_five_questions(my_answers) -> str:
     require(hasattr(my_answers, "__len__") and len(my_answers) == 5, "Give a list of five numbers.")
+    require(not any(isinstance(answer, str) for answer in my_answers), "Give numbers, without quotation marks.")
     problems = []
     for number, ((subject, right, mistakes, where), given) in enumerate(zip(QUESTIONS, my_answers, strict=True), 1):
-        if given is None or not close(given, right, 2e-3):
-            named = [text for value, text in mistakes.items() if given is not None and close(given, value, 2e-3)]
+        if given is None:
+            problems.append(f"Question {number} ({subject}): no answer yet.")
+        elif not close(given, right, 5e-3):
+            named = [text for value, text in mistakes.items() if close(given, value, 5e-3)]
             problems.append(f"Question {number} ({subject}): {named[0] if named else 'read ' + where}.")
     if problems:
-        raise Wrong(f"{5 - len(problems)} of 5 right. " + " ".join(problems))
+        raise Wrong("\n  ".join([f"{5 - len(problems)} of 5 right.", *problems]))
     return "You have what the course needs."

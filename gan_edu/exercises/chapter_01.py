@@ -23,6 +23,9 @@ def check_optimal_logit(optimal_logit) -> str:
     require(not close(answer, squares / 2), "The factors 1 / s in front of the densities differ: their log is missing.")
     require(not close(answer, squares / 2 - constant), "The factors 1 / s are upside down: wide densities are low.")
     require(not close(answer, squares + constant), "The exponents are halved: (x - mean)^2 / (2 s^2).")
+    for width in (std, std_g):
+        line = ((mean - mean_g) * x + (mean_g**2 - mean**2) / 2) / width**2
+        require(not close(answer, line), "That straight line holds for equal widths; here the squares do not cancel.")
     require(not close(answer, torch.sigmoid(right)), "That is D*(x), a probability; its logit is asked for.")
     require(not close(answer, right.exp()), "That is the ratio p_data / p_g; take its logarithm.")
     require(close(answer, right), "Write log p_data(x) - log p_g(x), and take each log term by term.")
@@ -60,7 +63,7 @@ def check_mended_value_of(mended_value_of) -> str:
     require(close(answer, right, 0.05), f"For normals 3 apart V(D*, G) is {right:.2f}; your estimate is {answer:.2f}.")
     far = float(call(mended_value_of, p, Normal(8.0, 1.0), 1000))
     require(abs(far) < 0.05, f"Where the two are far apart V must be close to 0; yours is {far:.2f}.")
-    return "One sigmoid, inside the loss."
+    return "The sigmoid is taken once, whether by the loss or by you, and V is what it must be."
 
 
 @exercise("1.3 Three real samples for each fake")
@@ -80,4 +83,5 @@ def check_best_reply(best_reply) -> str:
         require(not close(answer, swapped), "The two shares are swapped: `share` is that of the real samples.")
         require(not close(answer, (a / b).log()), "That is the logit of D*; the belief itself is asked for.")
         require(close(answer, right), "Put a = share * p and b = (1 - share) * q into a / (a + b).")
-    return "Where p = q it says 3/4 for three real samples in four: without evidence, the share is the best guess."
+    entropy = -sum(share * math.log(share) for share in (3 / 4, 1 / 4))
+    return f"Where p = q it says 3/4 for three reals in four; D's mean loss there is the entropy, {entropy:.3f}."

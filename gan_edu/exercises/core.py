@@ -107,6 +107,7 @@ def predict(key: str, choice: str | None, options: dict[str, str]) -> None:
 
     Raises ValueError for a choice that is not among them.
     """
+    choice = _letter(choice)
     if choice is not None and choice not in options:
         raise ValueError(f"{choice!r} is not among the answers: choose one of {', '.join(options)}, or leave None")
     for letter, text in options.items():
@@ -120,6 +121,7 @@ def predict(key: str, choice: str | None, options: dict[str, str]) -> None:
 
 def outcome(key: str, choice: str | None, measured: str, why: str) -> None:
     """Set the prediction beside the answer that was measured (a key of its options), and say why people guess wrong."""
+    choice = _letter(choice)
     if choice is None:
         print(f"You made no prediction; the measurement says {measured}.")
     else:
@@ -127,6 +129,10 @@ def outcome(key: str, choice: str | None, measured: str, why: str) -> None:
         print(f"You predicted {choice}; the measurement says {measured}: {verdict}.")
         _record("outcomes", key, measured)
     print(why)
+
+
+def _letter(choice):
+    return choice.strip().lower() if isinstance(choice, str) else choice
 
 
 def progress() -> None:

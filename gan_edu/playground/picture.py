@@ -65,7 +65,7 @@ class Picture:
         edges, moving = (-self.limit, self.limit), {"animated": True}  # animated: left out of the background
         ax = self.figure.add_axes((0.057, 0.075, 0.4925, 0.855), xlim=edges, ylim=edges)
         ax.tick_params(labelsize=8)
-        look = {"origin": "lower", "cmap": "PuOr_r", "vmin": 0, "vmax": 1, "alpha": 0.6}
+        look = {"origin": "lower", "cmap": plots.BELIEF, "vmin": 0, "vmax": 1, "alpha": 0.6}
         heat = ax.imshow(np.zeros((2, 2)), extent=edges * 2, **look, **moving)
         border = LineCollection([], colors=plots.INK, linewidths=0.9, **moving)
         sheet = LineCollection([], colors=plots.G, linewidths=0.7, alpha=0.8, **moving)

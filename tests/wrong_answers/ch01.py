@@ -40,6 +40,14 @@ def optimal_logit(x, mean_data, std_data, mean_g, std_g):
             "halved",
         ),
         (
+            "the straight line of equal widths",
+            """
+def optimal_logit(x, mean_data, std_data, mean_g, std_g):
+    return (mean_data - mean_g) / std_data**2 * x + (mean_g**2 - mean_data**2) / (2 * std_data**2)
+""",
+            "equal widths",
+        ),
+        (
             "a probability",
             """
 import torch
