@@ -292,27 +292,24 @@ def train(
     history, batches = History(), iter(batches)
     moments = set(np.linspace(steps, 0, snapshots).round().astype(int).tolist())
     fixed = (gan.sample_noise(snapshot_size) if snapshots else None, snapshot_condition)
-    groups = [*gan.g_optimizer.param_groups, *gan.d_optimizer.param_groups]
-    rates = [group["lr"] for group in groups]
+    rates = [(group, group["lr"]) for o in (gan.g_optimizer, gan.d_optimizer) for group in o.param_groups]
     done = 0
     bar = tqdm(total=steps, disable=not progress, leave=False)
     try:
-        if 0 in moments:
-            _snapshot(history, gan, 0, *fixed, evaluate)
+        _snapshot(history, gan, 0, moments, *fixed, evaluate)
         for step in range(steps):
-            _set_rates(groups, rates, _cosine(step / steps, final_rate))
+            _set_rates(rates, _cosine(step / steps, final_rate))
             losses[step] = torch.stack(_turn(gan, batches, d_steps))
             done = step + 1
             if done % 100 == 0 or done == steps or done in moments:
                 _check_finite(losses, done)
                 bar.update(done - bar.n)
-            if done in moments:
-                _snapshot(history, gan, done, *fixed, evaluate)
+            _snapshot(history, gan, done, moments, *fixed, evaluate)
     except KeyboardInterrupt:
         history.interrupted = True
     finally:
         bar.close()
-        _set_rates(groups, rates, 1.0)
+        _set_rates(rates, 1.0)
     history.discriminator, history.generator = losses[:done].T.cpu().numpy()
     return history
 
@@ -340,7 +337,9 @@ def _next(batches, device):
     return real, condition
 
 
-def _snapshot(history, gan, step, noise, condition, evaluate):
+def _snapshot(history, gan, step, moments, noise, condition, evaluate):
+    if step not in moments:
+        return
     samples = gan.sample(noise=noise, condition=condition).cpu()
     score = None if evaluate is None else evaluate(gan)
     history.steps.append(step)  # all three or none, also where Ctrl-C comes in between
@@ -348,8 +347,8 @@ def _snapshot(history, gan, step, noise, condition, evaluate):
     history.scores.append(score)
 
 
-def _set_rates(groups, rates, share):
-    for group, rate in zip(groups, rates, strict=True):
+def _set_rates(rates, share):
+    for group, rate in rates:
         group["lr"] = rate * share
 
 
