@@ -77,6 +77,8 @@ def _train(options) -> int:
     steps = recipe.steps if options.steps is None else options.steps
     if steps < 1:
         raise ValueError(f"--steps is {steps}; it must be at least 1")
+    if size == 8:
+        torch.set_num_threads(1)  # on more, networks this small only lose time
     gan, batches = recipes.dcgan(images, recipe, options.seed, options.device)
     if not options.samples:
         options.out = options.out or Path("runs") / Path(options.dataset).stem

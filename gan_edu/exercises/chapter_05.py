@@ -30,10 +30,14 @@ def check_doubling(doubling):
     def like(formula):
         return all(tuple(answers[kernel]) == formula(kernel) for kernel in KERNELS)
 
+    require(
+        not like(lambda k: (k % 2, (k - 1) // 2)),
+        "The two numbers are right, but swapped: return (padding, output_padding), in this order.",
+    )
     require(min(map(min, answers.values())) >= 0, "Neither padding nor output_padding can be negative.")
     require(
         not like(lambda k: (k - 2, 0)),
-        "The padding is cut off at both ends, so it counts twice: k - 2 = 2 * padding - output_padding.",
+        "The padding is cut off at both ends, so it counts twice: k - 2 = 2 p - o.",
     )
     require(
         max(extra for _, extra in answers.values()) < 2,
@@ -53,7 +57,7 @@ def check_doubling(doubling):
         padding, extra = answers[kernel]
         raise Wrong(
             f"Kernel {kernel}, padding {padding}, output_padding {extra} turn an edge of 5 into "
-            f"{_edge_after(kernel, padding, extra)}, not 10: solve 2 (e - 1) + k - 2p + op = 2e."
+            f"{_edge_after(kernel, padding, extra)}, not 10: solve 2 (n - 1) + k - 2 p + o = 2 n."
         )
     return "Even kernels need no output padding: one reason why DCGANs like the 4."
 
@@ -92,10 +96,22 @@ def check_keeping_std(keeping_std):
         "Upside down: that is the factor by which weights of standard deviation 1 stretch; divide 1 by it.",
     )
     require(
-        like(lambda n, a: math.sqrt(2 / ((1 + a**2) * n))),
-        "Not yet: y is a sum of n products, so its variance is n * std^2 * E[x^2]. Set that to 1.",
+        not like(lambda n, a: math.sqrt((1 + a**2) / (2 * n))),
+        "E[x^2] is on the wrong side: n * std^2 * E[x^2] = 1, so the larger it is, the smaller the weights.",
     )
-    return "Without batch norm every layer needs its own scale; with it, one 0.02 does for all."
+    require(
+        not close(answers, [answers[0]] * len(answers), 1e-3),
+        "One number for all layers: but a sum of more products is larger, so the answer depends on the fan-in.",
+    )
+    require(
+        like(lambda n, a: math.sqrt(2 / ((1 + a**2) * n))),
+        "Start from this: y is a sum of n products, so its variance is n * std^2 * E[x^2]. Set that to 1.",
+    )
+    first, widest = answers[:2]
+    return (
+        f"In D above that is {first:.2f} for the first layer and {widest:.3f} for one with a fan-in of 1,024: without "
+        "batch norm every layer needs its own scale; with it, one 0.02 does for all."
+    )
 
 
 def _images(net: nn.Module, noise: torch.Tensor, factor: float) -> torch.Tensor:
@@ -114,6 +130,10 @@ def check_mended_generator(mended_generator):
     torch.manual_seed(0)
     net, noise = call(mended_generator), torch.randn(64, 100)
     require(isinstance(net, nn.Module), f"Return the network, an nn.Sequential, not a {type(net).__name__}.")
+    require(
+        not any(isinstance(module, nn.Hardtanh) for module in net.modules()),
+        "Hardtanh keeps the range, but outside of it its slope is exactly 0: such pixels learn nothing. Keep Tanh.",
+    )
     images, mirrored = _images(net, noise, 1), _images(net, noise, -1)
     loud = _images(net, noise, 50)
     require(
