@@ -3,8 +3,9 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import softplus
+from torch.overrides import TorchFunctionMode
 
 from gan_edu.exercises.core import call, close, exercise, require
 
@@ -13,7 +14,8 @@ from gan_edu.exercises.core import call, close, exercise, require
 def check_stable_loss(my_discriminator_loss) -> str:
     """The value at small logits first, then value and gradient where probabilities are rounded to 0 and 1."""
     r, f = torch.tensor([2.0, -1.0, 0.5, 0.0]), torch.tensor([-2.0, 1.5, 0.3, -0.7])
-    answer = torch.as_tensor(call(my_discriminator_loss, r, f))
+    answer = call(my_discriminator_loss, r, f)
+    require(isinstance(answer, Tensor), "Return a tensor, not a Python number: no .item(), it cuts the gradient off.")
     right, swapped = softplus(-r).mean() + softplus(f).mean(), softplus(r).mean() + softplus(-f).mean()
     require(answer.dim() == 0, "Give one number: the mean over the reals plus the mean over the fakes.")
     require(
@@ -24,6 +26,14 @@ def check_stable_loss(my_discriminator_loss) -> str:
     require(not close(answer, softplus(f).mean()), "The reals are missing: add the mean of softplus(-r).")
     require(not close(answer, -right), "The sign is flipped: D minimizes its loss, so both parts are positive.")
     require(not close(answer, len(r) * right), "That is a sum over the batch; take means, or the batch size counts.")
+    require(
+        not close(answer, softplus(r).mean() + softplus(f).mean()),
+        "The fakes are right, the sign of the reals is not: a real costs softplus(-r).",
+    )
+    require(
+        not close(answer, softplus(-r).mean() + softplus(-f).mean()),
+        "The reals are right, the sign of the fakes is not: a fake costs softplus(f).",
+    )
     require(close(answer, right), "Even at small logits the value is not E softplus(-r) + E softplus(f).")
     for size in (20.0, 1e4):
         _check_large_logits(my_discriminator_loss, size)
@@ -34,10 +44,12 @@ def _check_large_logits(loss_function, size):
     """A D that is sure and wrong: the loss is twice the logit, and each sample still pulls with slope 1 / N."""
     r, f = torch.full((2,), -size, requires_grad=True), torch.full((2,), size, requires_grad=True)
     loss = loss_function(r, f)
+    # exp(20) is a number, and so is 1 - sigmoid(-20); only a probability next to 1 breaks there
+    mistake = "an exp overflowed, or a probability became 0," if size > 88 else "a probability was rounded to 0 or 1"
     require(
         loss.isfinite(),
-        f"Right at small logits, but at logits of {size:g} the loss is {loss.item()}: a probability was rounded to 0 "
-        "or 1 before its logarithm was taken.",
+        f"Right at small logits, but at logits of {size:g} the loss is {loss.item()}: {mistake} before the logarithm "
+        "was taken.",
     )
     require(
         close(loss, 2 * size),
@@ -70,6 +82,11 @@ def check_smoothed_logit(my_smoothed_logit) -> str:
         not close(answer, torch.log((0.9 * p + 0.1 * q) / (0.1 * p + 0.9 * q))),
         "Here the fakes are smoothed too; only the label of the reals is soft.",
     )
+    require(not close(answer, right.exp()), "That is the ratio of the two weights; its logarithm is the logit.")
+    require(
+        not close(answer, torch.log(p / (0.1 * p + q))),
+        "The 0.9 is missing: softplus(-l) of a real counts nine tenths only.",
+    )
     require(not close(answer, -right), "The sign is flipped: the logit grows with p.")
     require(close(answer, right), "Collect what multiplies softplus(-l) and what multiplies softplus(l), then compare.")
     largest = torch.as_tensor(my_smoothed_logit(torch.ones(1), torch.zeros(1)))
@@ -77,13 +94,14 @@ def check_smoothed_logit(my_smoothed_logit) -> str:
     return f"Where there are no fakes it is log 9 = {math.log(9):.2f}: D has no reason to grow its logits further."
 
 
-@exercise("2.3 Find the bug in ten lines")
+@exercise("2.3 Find two bugs in ten lines")
 def check_least_squares(my_least_squares) -> str:
     """Both losses on a linear D with logits (N, 1), and that G's loss has a way back to the fakes."""
     torch.manual_seed(0)
     discriminator = nn.Linear(2, 1)
     real, fake = torch.randn(6, 2) + 1, torch.randn(6, 2).requires_grad_(True)
-    answer = call(my_least_squares, discriminator, real, fake)
+    with _Shapes() as made:
+        answer = call(my_least_squares, discriminator, real, fake)
     require(isinstance(answer, (tuple, list)) and len(answer) == 2, "Return two losses: D's, then G's.")
     d_loss, g_loss = (torch.as_tensor(loss) for loss in answer)
     r, f = discriminator(real).squeeze(1), discriminator(fake).squeeze(1)
@@ -107,7 +125,26 @@ def check_least_squares(my_least_squares) -> str:
     require(not g_is_old, "D is mended. G still pulls its fakes to 0, the code of the fakes, and so helps D.")
     require(not close(g_loss, 2 * g_right), "G's loss lost its factor 1/2.")
     require(close(g_loss, g_right), "D is mended, but G's loss is not E (f - 1)^2 / 2.")
+    require(
+        (6, 6) not in made.shapes and (12, 12) not in made.shapes,
+        "The values are right, but by luck: somewhere (N, 1) meets (N,) and makes (N, N). It does no harm here only "
+        "because all labels of G are equal. Squeeze the logits.",
+    )
     require(g_loss.requires_grad, "The values are right, but G's loss has no gradient: do not detach the fakes.")
     (gradient,) = torch.autograd.grad(g_loss, fake, allow_unused=True)
     require(gradient is not None, "The values are right, but no gradient reaches the fakes: do not detach them for G.")
     return "(2N, 1) - (2N,) is (2N, 2N), and no one warns you."
+
+
+class _Shapes(TorchFunctionMode):
+    """Notes the shape of every tensor that is computed, because a broadcast can hide in a right value."""
+
+    def __init__(self):
+        super().__init__()
+        self.shapes = set()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if isinstance(result, Tensor):
+            self.shapes.add(tuple(result.shape))
+        return result

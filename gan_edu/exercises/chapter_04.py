@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from gan_edu import data, metrics, models, train
-from gan_edu.exercises.core import Wrong, call, close, exercise, require
+from gan_edu.exercises.core import NotAttempted, Wrong, call, close, exercise, require
 
 STEPS, BATCH = 5, 64
 SECONDS = 20  # for one training of the capstone
@@ -180,9 +180,11 @@ def _diagnose(found: Weights, start: Weights, mistakes: dict[str, Weights]) -> s
 
 
 def _with_clear_errors(function: Callable, *arguments):
-    """The result, with PyTorch's two best-known complaints about a GAN's step put into the game's own words."""
+    """The result, or None; PyTorch's two best-known complaints about a GAN's step are put into the game's own words."""
     try:
         return call(function, *arguments)
+    except NotAttempted:
+        return None  # a stub, or a return forgotten: the weights will tell
     except RuntimeError as error:
         if "second time" in str(error):
             raise Wrong(
@@ -212,6 +214,7 @@ def _require_plain(function: Callable) -> None:
 
 
 def _require_loss_pair(answer, reference: train.StepLosses) -> None:
+    require(answer is not None, "Your step works, but it returns None: return both losses, (d_loss, g_loss).")
     pair = isinstance(answer, tuple | list) and len(answer) == 2
     require(pair, "The weights are right. Return both losses as well: (d_loss, g_loss).")
     require(not all(map(close, answer, reference[::-1])), "The weights are right, but D's loss comes first, then G's.")
@@ -241,6 +244,8 @@ def check_my_step(my_step):
         for real, noise in batches:
             answer = _with_clear_errors(my_step, *players, real, noise)
         found = _weights(players.g, players.d)
+        if answer is None and all(map(torch.equal, found, start)):
+            raise NotAttempted
         if not _same(found, right, start):
             mistakes = {hint: _play(step, _players(optimizer), batches) for hint, step in STEP_MISTAKES.items()}
             raise Wrong(_diagnose(found, start, mistakes) or _which_player(found, right, start))
@@ -272,9 +277,12 @@ def check_my_training(my_training):
     ring = data.ring()
     points = ring.sample(10_000, torch.Generator().manual_seed(0))
     for seed in (0, 1):
-        began = time.thread_time()
-        generator = call(my_training, points.clone(), 1500, seed)
+        began, dice = time.thread_time(), torch.get_rng_state()
+        generator = _with_clear_errors(my_training, points.clone(), 1500, seed)
         seconds = time.thread_time() - began
+        if generator is None and torch.equal(dice, torch.get_rng_state()):
+            raise NotAttempted
+        require(generator is not None, "Your code ran, but it returns None: return the trained generator.")
         require(callable(generator), "Return the trained generator: a network that maps noise (n, 2) to points (n, 2).")
         torch.manual_seed(2)
         with torch.no_grad():
@@ -294,6 +302,13 @@ def check_my_training(my_training):
         f"{modes} of 8 modes: all samples sit close together. Your GAN has collapsed; momentum (Adam's first beta) of "
         "at most 0.5 and a D no slower than G help.",
     )
+    for low in (0.0, -1.0):
+        inside = low <= fake.min() and fake.max() <= 1
+        require(
+            not inside,
+            f"{modes} of 8 modes: no sample ever leaves [{low:g}, 1]. Is a sigmoid or a tanh G's last layer? The ring "
+            "reaches beyond it: let G end with a linear layer.",
+        )
     require(distance < 3, f"{modes} of 8 modes: the samples ran far outside. Does G's loss push where D says real?")
     raise Wrong(
         f"{modes} of 8 modes, twice: the samples are spread out, but not on the modes. Does G train at all, on fresh "
@@ -320,22 +335,31 @@ def _adam(parameters: Iterable) -> torch.optim.Optimizer:
     return torch.optim.Adam(parameters, lr=4e-3, betas=(0.5, 0.99))
 
 
-def _run_mended(loop: Callable, batches: Batches) -> tuple[Weights, Dice]:
-    """The reader's loop on given networks and batches: the weights afterwards, and the dice that it threw."""
+def _run_mended(loop: Callable, batches: Batches) -> tuple[Weights, Dice, bool]:
+    """The reader's loop on given networks and batches: the weights afterwards, its dice, and did it return anything?"""
     g, d = _networks()
     dice = Dice(batches)
-    _with_clear_errors(loop, g, d, cycle(real for real, _ in batches), dice, STEPS)
-    return _weights(g, d), dice
+    result = _with_clear_errors(loop, g, d, cycle(real for real, _ in batches), dice, STEPS)
+    return _weights(g, d), dice, result is not None
+
+
+def _mark_mended(found: Weights, right: list[Weights], mistakes: dict[str, Weights], returned: bool) -> None:
+    """Passes right weights that were returned. The first of the mistakes is the loop as it was given."""
+    start = _weights(*_networks())
+    if any(_same(found, weights, start) for weights in right):
+        require(returned, "The loop is mended, and it works, but it returns None: return generator.")
+        return
+    if not returned and (_same(found, next(iter(mistakes.values())), start) or _same(found, start, start)):
+        raise NotAttempted
+    raise Wrong(_diagnose(found, start, mistakes) or _which_player(found, right[0], start))
 
 
 def _check_mended(loop: Callable, mistakes: dict[str, Callable[[Batches], Weights]], praise: str) -> str:
     """Right weights, or the hint of the mistake that leads to the weights found."""
-    batches, start = _batches(), _weights(*_networks())
-    found, _ = _run_mended(loop, batches)
+    batches = _batches()
+    found, _, returned = _run_mended(loop, batches)
     right, _ = _reference(_players(_adam), batches)
-    if not _same(found, right, start):
-        played = {hint: play(batches) for hint, play in mistakes.items()}
-        raise Wrong(_diagnose(found, start, played) or _which_player(found, right, start))
+    _mark_mended(found, [right], {hint: play(batches) for hint, play in mistakes.items()}, returned)
     return praise
 
 
@@ -383,10 +407,9 @@ def check_mended_gradients(mended_gradients):
         "Cleared too early: between D's step and D's next backward(), G's backward() leaves gradients on D. Clear "
         "right before each backward().": _played(clear_at="after each step"),
     }
-    batches, start = _batches(), _weights(*_networks())
-    found, _ = _run_mended(mended_gradients, batches)
+    found, dice, _ = _run_mended(mended_gradients, _batches())
     require(
-        not (torch.equal(found.g, start.g) and torch.equal(found.d, start.d)),
+        not dice.drawn or not all(map(torch.equal, found, _weights(*_networks()))),
         "Nobody moves now: you clear between backward() and step(), so the step has nothing to go by.",
     )
     return _check_mended(mended_gradients, mistakes, "What a player acts on is the gradient of this step.")
@@ -395,8 +418,9 @@ def check_mended_gradients(mended_gradients):
 @exercise("4.5 The same dice")
 def check_mended_noise(mended_noise):
     """Fresh noise in every step: one batch for both players, or one for each."""
-    batches, start = _batches(2 * STEPS), _weights(*_networks())
-    found, dice = _run_mended(mended_noise, batches)
+    batches = _batches(2 * STEPS)
+    found, dice, returned = _run_mended(mended_noise, batches)
+    require(dice.drawn > 0 or not returned, "Take the noise from draw_noise(n), in every step.")
     real, noise = [r for r, _ in batches], [z for _, z in batches]
 
     def play(d_noise, g_noise):
@@ -409,9 +433,6 @@ def check_mended_noise(mended_noise):
 
     once = [noise[0]] * STEPS
     right = [play(noise[:STEPS], noise[:STEPS]), play(noise[0::2], noise[1::2])]
-    if any(_same(found, weights, start) for weights in right):
-        return "New noise for each step: G must answer for the whole of its noise, not for one batch."
-    require(dice.drawn > 0, "Take the noise from draw_noise(n), in every step.")
     mistakes = {
         "Nothing is mended: the noise is drawn once, before the loop, and every step uses it again.": play(once, once),
         "G moves on fresh noise, but D is still shown the fakes of the first: use the fresh ones for both.": play(
@@ -421,7 +442,8 @@ def check_mended_noise(mended_noise):
             noise[1 : STEPS + 1], once
         ),
     }
-    raise Wrong(_diagnose(found, start, mistakes) or _which_player(found, right[0], start))
+    _mark_mended(found, right, mistakes, returned)
+    return "New noise for each step: G must answer for the whole of its noise, not for one batch."
 
 
 @exercise("4.6 Two happy players")

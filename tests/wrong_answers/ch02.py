@@ -29,8 +29,13 @@ WRONG = {
          "a probability was rounded"),
         ("clamped", _d_loss("-torch.sigmoid(r).log().clamp(min=-100).mean() - torch.log(1 - torch.sigmoid(f)).clamp("
                             "min=-100).mean()"), "something clamps"),
-        ("an epsilon", _d_loss("-(torch.sigmoid(r) + 1e-20).log().mean() + torch.log(1 + f.exp()).mean()"),
-         "a probability was rounded"),
+        ("an epsilon", _d_loss("-(torch.sigmoid(r) + 1e-20).log().mean() - (1 - torch.sigmoid(f) + 1e-20).log("
+                                   ").mean()"), "yours is 66"),
+        ("overflow", _d_loss("torch.log1p(torch.exp(-r)).mean() + torch.log1p(torch.exp(f)).mean()"),
+         "an exp overflowed"),
+        ("a number", _d_loss("(F.softplus(-r).mean() + F.softplus(f).mean()).item()"), "Return a tensor"),
+        ("sign of the reals", _d_loss("F.softplus(r).mean() + F.softplus(f).mean()"), "sign of the reals"),
+        ("sign of the fakes", _d_loss("F.softplus(-r).mean() + F.softplus(-f).mean()"), "sign of the fakes"),
         ("swapped", _d_loss("F.softplus(r).mean() + F.softplus(-f).mean()"), "swapped"),
         ("averaged", _d_loss("torch.cat([F.softplus(-r), F.softplus(f)]).mean()"), "added, not averaged"),
         ("reals only", _d_loss("F.softplus(-r).mean()"), "fakes are missing"),
@@ -48,6 +53,8 @@ WRONG = {
         ("log probability", _logit("torch.log(0.9 * p / (p + q))"), "log s - log(1 - s)"),
         ("scaled logit", _logit("0.9 * torch.log(p / q)"), "weighs the softplus"),
         ("two-sided", _logit("torch.log((0.9 * p + 0.1 * q) / (0.1 * p + 0.9 * q))"), "smoothed too"),
+        ("no logarithm", _logit("0.9 * p / (0.1 * p + q)"), "its logarithm"),
+        ("nine tenths lost", _logit("torch.log(p / (0.1 * p + q))"), "0.9 is missing"),
         ("flipped", _logit("torch.log((0.1 * p + q) / (0.9 * p))"), "sign is flipped"),
         ("bits", _logit("torch.log2(0.9 * p / (0.1 * p + q))"), "Collect what multiplies"),
         ("an epsilon", _logit("torch.log(0.9 * p / q.clamp(min=1e-3) / (0.1 * p / q.clamp(min=1e-3) + 1))"),
@@ -65,6 +72,8 @@ WRONG = {
         ("other loss", _least_squares(D_RIGHT, "-f.mean()"), "G's loss is not"),
         ("detached", _least_squares(D_RIGHT, "(discriminator(fake.detach()).squeeze(1) - 1).square().mean() / 2"),
          "reaches the fakes"),
+        ("broadcast without harm", _least_squares(D_RIGHT, "(discriminator(fake) - torch.ones(len(fake))).square()."
+                                                  "mean() / 2"), "by luck"),
         ("D alone", "def my_least_squares(discriminator, real, fake):\n    return discriminator(real).mean()",
          "two losses"),
     ],

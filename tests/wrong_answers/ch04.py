@@ -212,6 +212,7 @@ WRONG = {
             "comes first",
         ),
         ("one loss", _step(("return d_loss.detach(), g_loss.detach()", "return d_loss")), "Return both losses"),
+        ("forgot the return", _step(("    return d_loss.detach(), g_loss.detach()\n", "")), "it returns None"),
     ],
     "check_my_training": [
         ("collapsed", _TRAINING, "has collapsed"),
@@ -231,6 +232,17 @@ WRONG = {
             "def my_training(points, steps, seed):\n    return lambda noise: noise * float('nan')",
             "makes NaN",
         ),
+        (
+            "ends with a sigmoid",
+            "def my_training(points, steps, seed):\n    return nn.Sequential(nn.Linear(2, 2), nn.Sigmoid())",
+            "leaves [0, 1]",
+        ),
+        (
+            "ends with a tanh",
+            "def my_training(points, steps, seed):\n    return nn.Sequential(nn.Linear(2, 2), nn.Tanh())",
+            "leaves [-1, 1]",
+        ),
+        ("forgot the return", _changed(_TRAINING, ("    return generator\n", "")), "it returns None"),
         ("far outside", "def my_training(points, steps, seed):\n    return lambda noise: 100 * noise", "far outside"),
         (
             "the package's loop",
@@ -239,6 +251,11 @@ WRONG = {
         ),
     ],
     "check_mended_optimizers": [
+        (
+            "mended, not returned",
+            _loop("mended_optimizers", ("    return generator\n", "    return None\n")),
+            "it returns None",
+        ),
         ("not mended", _loop("mended_optimizers", ("Adam(generator.", "Adam(discriminator.")), "Nothing is mended"),
         (
             "the other way round",
@@ -261,6 +278,11 @@ WRONG = {
         ),
     ],
     "check_mended_gradients": [
+        (
+            "mended, not returned",
+            _loop("mended_gradients", ("    return generator\n", "    return None\n")),
+            "it returns None",
+        ),
         (
             "not mended",
             _loop("mended_gradients", (_CLEAR_D, "    pass\n"), (_CLEAR_G, "    pass\n")),
@@ -292,6 +314,11 @@ WRONG = {
         ),
     ],
     "check_mended_noise": [
+        (
+            "mended, not returned",
+            _loop("mended_noise", ("    return generator\n", "    return None\n")),
+            "it returns None",
+        ),
         ("not mended", _loop("mended_noise", *_NOISE_OUTSIDE), "Nothing is mended"),
         ("own dice", _loop("mended_noise", ("draw_noise(64)", "torch.randn(64, 2)")), "from draw_noise"),
         (
@@ -319,6 +346,11 @@ WRONG = {
         ),
     ],
     "check_mended_wish": [
+        (
+            "mended, not returned",
+            _loop("mended_wish", ("    return generator\n", "    return None\n")),
+            "it returns None",
+        ),
         ("not mended", _loop("mended_wish", _HELPS), "Nothing is mended"),
         (
             "minimax",
