@@ -76,7 +76,12 @@ def passing(mutant: Mutant, tests: set[str], chapters: set[str]) -> list[str]:
 
 
 def _passes(copy, arguments):
-    hidden = {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(copy), "GAN_EDU_PROGRESS": str(copy / "progress.json")}
+    hidden = {
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONPATH": str(copy),
+        "GAN_EDU_PROGRESS": str(copy / "progress.json"),
+    }
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, arguments)]
     result = subprocess.run(
         command, cwd=copy, env={**os.environ, **hidden}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

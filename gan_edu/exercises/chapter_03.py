@@ -1,7 +1,5 @@
 """The exercises of chapter 03: D's move, a bug in ten lines, and what two missing lines leave of a gradient."""
 
-import copy
-
 import torch
 
 from gan_edu import losses, models
@@ -36,6 +34,8 @@ def check_move_discriminator(move):
     before, g_before = _flat(d.parameters()), _flat(g.parameters())
     loss, gradient = _d_gradient(d, real, g(noise))
     _, swapped = _d_gradient(d, g(noise).detach(), real)
+    g_loss = losses.generator_loss(d(g(noise).detach()))
+    other = _flat(torch.autograd.grad(g_loss, list(d.parameters()), materialize_grads=True))
     answer = call(move, g, d, d_optimizer, real, noise)
     moved = before - _flat(d.parameters())
 
@@ -50,6 +50,10 @@ def check_move_discriminator(move):
         not close(moved, RATE * swapped), "Real and fake are swapped: discriminator_loss(real logits, fake logits)."
     )
     require(
+        not close(moved, RATE * other),
+        "D moved along G's loss and has learnt to take fakes for real: its own is discriminator_loss.",
+    )
+    require(
         close(moved, RATE * gradient), "D moved, but not along the gradient of its loss on this real and this noise."
     )
     left = [
@@ -57,6 +61,10 @@ def check_move_discriminator(move):
     ]
     require(not left, "D's loss has left a gradient on G: cut the fakes off from G before D judges them.")
     require(close(answer, loss), "The move is right, but return D's loss before the move.")
+    require(
+        not (isinstance(answer, torch.Tensor) and answer.requires_grad),
+        "All is right but one thing: the returned loss still holds its graph, and so its memory. Return loss.detach().",
+    )
     return "G never noticed that D has learnt."
 
 
@@ -132,14 +140,18 @@ def check_mended_step(step):
         )
     right = isinstance(answer, tuple) and len(answer) == 2 and all(map(close, answer, expected[2:]))
     require(right, "The weights are right; return D's loss and G's loss, in this order, each before its player's move.")
-    return "Clear just before backward(), and it does not matter who left what behind."
+    return "In every step each player now moves along the gradient of its own loss alone."
 
 
 @exercise("3.3 The gradient that is left")
 def check_share_of_gradient(share):
-    """The ratio (1 - 2 s) / (1 - s) at three beliefs."""
-    beliefs = (0.2, 0.5, 0.8)
-    answers = [float(call(share, copy.copy(s))) for s in beliefs]
+    """The ratio (1 - 2 s) / (1 - s) at four beliefs; 0.3 comes first, since upside down it has no value at 0.5."""
+    require(
+        not close(float(call(share, 0.3)), 0.7 / 0.4),
+        "Upside down: what G gets, divided by what it should get. Yours, at s = 0.3, is more than all of it.",
+    )
+    beliefs = (0.3, 0.2, 0.5, 0.8)
+    answers = [float(call(share, s)) for s in beliefs]
 
     def like(formula):
         return close(answers, [formula(s) for s in beliefs])
@@ -158,11 +170,7 @@ def check_share_of_gradient(share):
         not like(lambda s: 0.0), "Zero is the answer for the minimax loss; here G's loss is the non-saturating one."
     )
     require(
-        not like(lambda s: (1 - s) / (1 - 2 * s) if s != 0.5 else 0.0),
-        "Upside down: what G gets, divided by what it should get.",
-    )
-    require(
         like(lambda s: (1 - 2 * s) / (1 - s)),
-        "Not yet: add the slopes of softplus(f) and softplus(-f), each as a formula in s, then divide by the second.",
+        "Add the slopes of softplus(f) and softplus(-f), each as a formula in s, then divide by the second.",
     )
     return "At s = 1/2 nothing is left, and beyond it G is pushed back."

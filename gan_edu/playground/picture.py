@@ -14,8 +14,8 @@ from gan_edu import plots
 
 CURVE_POINTS = 300  # longer curves are thinned to about as many points
 PANELS = {  # bottom edge, unit, and the curves in it: name in the history, label, colour, line
-    "divergence": (0.74, "nats", (("kl", "KL", plots.INK, "-"), ("jsd", "JSD", plots.FAKE, "--"))),
-    "coverage": (0.41, "share", (("modes", "modes", plots.REAL, "-"), ("good", "good samples", plots.FAKE, "--"))),
+    "divergence": (0.74, "nats", (("kl", "KL", plots.INK, "-"), ("jsd", "JSD", plots.OCHRE, "--"))),
+    "coverage": (0.41, "share", (("modes", "modes", plots.INK, "-"), ("good", "good samples", plots.SKY, "--"))),
     "loss": (0.08, "loss", (("d_loss", "D", plots.D, "-"), ("g_loss", "G", plots.G, "--"))),
 }
 

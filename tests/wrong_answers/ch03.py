@@ -55,6 +55,15 @@ WRONG = {
         ("swapped logits", _move(logits="discriminator(fake), discriminator(real)"), "swapped"),
         ("uphill", _move(step="[p.grad.neg_() for p in discriminator.parameters()]; d_optimizer.step()"), "uphill"),
         ("the loss after its end", _move(tail=" * 0"), "return D's loss"),
+        ("the loss with its graph", _move().replace("loss.detach()", "loss"), "holds its graph"),
+        (
+            "G's loss",
+            _move().replace(
+                "losses.discriminator_loss(discriminator(real), discriminator(fake))",
+                "losses.generator_loss(discriminator(fake))",
+            ),
+            "along G's loss",
+        ),
     ],
     "check_mended_step": [
         (
@@ -87,6 +96,7 @@ WRONG = {
         ("D's part alone", _SHARE.format("s / (s - 1)"), "D's part alone"),
         ("the sign", _SHARE.format("(2 * s - 1) / (1 - s)"), "the sign is not"),
         ("minimax", _SHARE.format("0.0"), "Zero is the answer"),
-        ("something else", _SHARE.format("1 - s"), "Not yet: add"),
+        ("something else", _SHARE.format("1 - s"), "Add the slopes"),
+        ("upside down", _SHARE.format("(1 - s) / (1 - 2 * s)"), "Upside down"),
     ],
 }

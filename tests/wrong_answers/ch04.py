@@ -235,12 +235,12 @@ WRONG = {
         (
             "ends with a sigmoid",
             "def my_training(points, steps, seed):\n    return nn.Sequential(nn.Linear(2, 2), nn.Sigmoid())",
-            "leaves [0, 1]",
+            "leave [0, 1]",
         ),
         (
             "ends with a tanh",
             "def my_training(points, steps, seed):\n    return nn.Sequential(nn.Linear(2, 2), nn.Tanh())",
-            "leaves [-1, 1]",
+            "leave [-1, 1]",
         ),
         ("forgot the return", _changed(_TRAINING, ("    return generator\n", "")), "it returns None"),
         ("far outside", "def my_training(points, steps, seed):\n    return lambda noise: 100 * noise", "far outside"),
