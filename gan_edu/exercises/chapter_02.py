@@ -94,7 +94,7 @@ def check_smoothed_logit(my_smoothed_logit) -> str:
     return f"Where there are no fakes it is log 9 = {math.log(9):.2f}: D has no reason to grow its logits further."
 
 
-@exercise("2.3 Find the bug in ten lines")
+@exercise("2.3 Find two bugs in ten lines")
 def check_least_squares(my_least_squares) -> str:
     """Both losses on a linear D with logits (N, 1), and that G's loss has a way back to the fakes."""
     torch.manual_seed(0)
