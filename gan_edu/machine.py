@@ -34,11 +34,6 @@ class Check(NamedTuple):
         return {chapter: seconds / 60 * self.seconds / REFERENCE for chapter, seconds in CHAPTERS.items()}
 
 
-def device_name() -> str:
-    """The name of the GPU, or "CPU" where there is none."""
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-
-
 def check(seed: int = 0) -> Check:
     """Train a GAN on the ring of eight Gaussians; the caller's random numbers stay as they are."""
     ring = data.ring()
@@ -54,5 +49,5 @@ def check(seed: int = 0) -> Check:
         torch.set_num_threads(threads)
     if history.interrupted:
         raise KeyboardInterrupt
-    seconds = time.perf_counter() - began
-    return Check(device_name(), threads, found.modes, len(ring.centers), seconds)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    return Check(device, threads, found.modes, len(ring.centers), time.perf_counter() - began)

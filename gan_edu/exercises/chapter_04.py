@@ -18,8 +18,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from gan_edu import data, metrics, models, train
 from gan_edu.exercises.core import NotAttempted, Wrong, call, close, exercise, require
 
-STEPS, BATCH = 5, 64
-SECONDS = 20  # for one training of the capstone
+STEPS, BATCH, SECONDS = 5, 64, 20  # the seconds are for one training of the capstone
 Batches = list[tuple[Tensor, Tensor]]  # pairs of real points and noise, (BATCH, 2) each
 
 
@@ -43,8 +42,7 @@ def _networks() -> tuple[torch.nn.Module, torch.nn.Module]:
     """The same at each call. D has strong opinions: at 1/2 the two losses of G have one gradient."""
     torch.manual_seed(0)
     g, d = models.MLPGenerator(hidden=16), models.MLPDiscriminator(hidden=16)
-    with torch.no_grad():
-        d.net[-1].weight.mul_(20)
+    d.net[-1].weight.data.mul_(20)
     return g, d
 
 

@@ -53,13 +53,42 @@ def check_doubling(doubling):
         "Odd kernels are right. Even ones are not: k - 2 is even there, and twice a padding takes all of it away.",
     )
     if wrong:
-        kernel = wrong[0]
-        padding, extra = answers[kernel]
+        kernel, (padding, extra) = wrong[0], answers[wrong[0]]
         raise Wrong(
             f"Kernel {kernel}, padding {padding}, output_padding {extra} turn an edge of 5 into "
             f"{_edge_after(kernel, padding, extra)}, not 10: solve 2 (n - 1) + k - 2 p + o = 2 n."
         )
     return "Even kernels need no output padding: one reason why DCGANs like the 4."
+
+
+def _keeping_std(n, a):
+    return math.sqrt(2 / ((1 + a**2) * n))
+
+
+MISTAKEN_STD = (
+    (lambda n, a: _keeping_std(n, a) ** 2, "That is the variance of the weights; the standard deviation is its root."),
+    (
+        lambda n, a: math.sqrt(1 / n),
+        "That would do if x had mean square 1, but LeakyReLU shrinks the negative half: what is E[x^2] after it?",
+    ),
+    (
+        lambda n, a: math.sqrt(2 / n),
+        "That is right for ReLU (slope 0). A leaky one lets slope^2 of the negative half through.",
+    ),
+    (lambda n, a: math.sqrt(2 / ((1 + a) * n)), "Nearly: a mean square needs the square of the slope."),
+    (
+        lambda n, a: 1 / math.sqrt(n * ((1 + a**2) / 2 - (1 - a) ** 2 / (2 * math.pi))),
+        "That takes the variance of x. Its mean is not zero; with random weights the mean square E[x^2] counts.",
+    ),
+    (
+        lambda n, a: 1 / _keeping_std(n, a),
+        "Upside down: that is the factor by which weights of standard deviation 1 stretch; divide 1 by it.",
+    ),
+    (
+        lambda n, a: math.sqrt((1 + a**2) / (2 * n)),
+        "E[x^2] is on the wrong side: n * std^2 * E[x^2] = 1, so the larger it is, the smaller the weights.",
+    ),
+)
 
 
 @exercise("5.2 Weights that keep the scale")
@@ -71,40 +100,14 @@ def check_keeping_std(keeping_std):
     def like(formula):
         return close(answers, [formula(n, a) for n, a in cases], 1e-3)
 
-    require(
-        not like(lambda n, a: 2 / ((1 + a**2) * n)),
-        "That is the variance of the weights; the standard deviation is its root.",
-    )
-    require(
-        not like(lambda n, a: math.sqrt(1 / n)),
-        "That would do if x had mean square 1, but LeakyReLU shrinks the negative half: what is E[x^2] after it?",
-    )
-    require(
-        not like(lambda n, a: math.sqrt(2 / n)),
-        "That is right for ReLU (slope 0). A leaky one lets slope^2 of the negative half through.",
-    )
-    require(
-        not like(lambda n, a: math.sqrt(2 / ((1 + a) * n))),
-        "Nearly: a mean square needs the square of the slope.",
-    )
-    require(
-        not like(lambda n, a: 1 / math.sqrt(n * ((1 + a**2) / 2 - (1 - a) ** 2 / (2 * math.pi)))),
-        "That takes the variance of x. Its mean is not zero; with random weights the mean square E[x^2] counts.",
-    )
-    require(
-        not like(lambda n, a: math.sqrt((1 + a**2) / 2 * n)),
-        "Upside down: that is the factor by which weights of standard deviation 1 stretch; divide 1 by it.",
-    )
-    require(
-        not like(lambda n, a: math.sqrt((1 + a**2) / (2 * n))),
-        "E[x^2] is on the wrong side: n * std^2 * E[x^2] = 1, so the larger it is, the smaller the weights.",
-    )
+    for formula, hint in MISTAKEN_STD:
+        require(not like(formula), hint)
     require(
         not close(answers, [answers[0]] * len(answers), 1e-3),
         "One number for all layers: but a sum of more products is larger, so the answer depends on the fan-in.",
     )
     require(
-        like(lambda n, a: math.sqrt(2 / ((1 + a**2) * n))),
+        like(_keeping_std),
         "Start from this: y is a sum of n products, so its variance is n * std^2 * E[x^2]. Set that to 1.",
     )
     first, widest = answers[:2]

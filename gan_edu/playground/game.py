@@ -22,7 +22,7 @@ from gan_edu.playground.picture import Picture
 
 BATCH_SIZE = 128
 PROBES = 1000  # fakes that everything is measured on, always of the same noise
-SHOWN, ARROWS = 400, 80
+SHOWN, ARROWS = 400, 40
 BETWEEN_RECORDS = 20  # steps
 
 
