@@ -82,6 +82,14 @@ def test_every_make_command_in_the_documents_is_a_target():
         assert named <= targets, f"{document}: no such target: {named - targets}"
 
 
+def test_readme_and_machine_check_agree_on_the_time_of_each_chapter():
+    from gan_edu import machine
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \[(\d\d)\].* \| (\d+) s \| no \|$", readme, re.MULTILINE)
+    assert {chapter: int(seconds) for chapter, seconds in rows} == machine.CHAPTERS
+
+
 def test_ci_runs_what_readers_run():
     assert (ROOT / ".ci/run").read_text().splitlines()[-1] == "exec make test"
     assert re.search(r"- run: \.ci/run\b", (ROOT / ".github/workflows/ci.yml").read_text())
