@@ -11,7 +11,7 @@ MOMENTS = (0, 1, 2, 4, 8, 40)  # of 41 snapshots: most happens early
 def noise_becomes_digits():
     """The same noise at six moments of the training of `python -m gan_edu train digits`, and real digits beside it."""
     digits, recipe = data.digits(), recipes.RECIPES[8]
-    gan, batches = recipes.dcgan(digits, recipe)
+    gan, batches = recipes.pictures(digits, recipe)
     history = train.train(gan, batches, recipe.steps, snapshots=41, final_rate=recipes.FINAL_RATE)
     figure, axes = plots.panels(7, width=1.6, height=1.9)
     for ax, i in zip(axes, MOMENTS, strict=False):

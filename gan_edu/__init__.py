@@ -5,16 +5,19 @@ One module per idea; imports point one way, from the bottom of this list to its 
 ``data``        ring and grid of Gaussians, digits, photo patches, MNIST and the like, your own pictures; ``Batches``
 ``models``      generator and discriminator pairs, one file per family; all return logits, never probabilities
 ``losses``      the six adversarial losses as functions of logits, the gradient penalties, ``Term``
-``metrics``     mode coverage, Fréchet distance, kernel distance, precision and recall
+``metrics``     mode coverage, Fréchet distance, kernel distance, precision and recall, a classifier for features
+``checkpoints`` files that a training run is kept in
 ``train``       ``GAN``, the step of each player, ``train_step``, the loop ``train``
+``accelerate``  the same step, as fast as the device allows
 ``recipes``     settings that work, for the plane and for images of each size
 ``machine``     what the reader's machine can do
 ``plots``       every picture the notebooks draw, each with its alternative text
 ``playground``  the interactive explorers
 ``exercises``   one file per chapter, one checker per exercise, with hints
 
-``data``, ``models``, ``losses`` and ``metrics`` know none of the others, ``train`` knows ``losses``, ``plots`` knows
-``metrics`` at most. Importing ``gan_edu`` itself loads none of them: write ``from gan_edu import data, train``.
+``data``, ``models``, ``losses``, ``metrics`` and ``checkpoints`` know none of the others, ``train`` knows ``losses``
+and ``checkpoints``, ``accelerate`` knows ``train``, ``plots`` knows ``metrics`` at most. Importing ``gan_edu`` itself
+loads none of them: write ``from gan_edu import data, train``.
 On the command line: ``python -m gan_edu --help``.
 """
 

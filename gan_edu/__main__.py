@@ -7,10 +7,12 @@ examples:
   python -m gan_edu train ~/Pictures/cats --steps 5000     your own pictures, a folder or a .zip, made 32x32
   python -m gan_edu train digits --seed 1 --samples s.npz  1,000 samples as numbers: samples (1000, 1, 8, 8) in [-1, 1]
 
-Ctrl-C ends a run early and still writes what was learnt so far. Chapter 05 of the course explains what happens here.
+  python -m gan_edu train mnist --resume                   goes on with a run that was stopped, bit for bit
+
+Ctrl-C ends a run early and still writes what was learnt so far. Chapters 05 and 06 of the course explain what happens.
 The generator comes back with
   saved = torch.load("generator.pt")
-  generator = gan_edu.models.DCGANGenerator(**saved["settings"])
+  generator = getattr(gan_edu.models, saved["class"])(**saved["settings"])
   generator.load_state_dict(saved["weights"])
 """
 
@@ -23,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from gan_edu import data, machine, plots, recipes, train
+from gan_edu import accelerate, checkpoints, data, machine, plots, recipes, train
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,6 +59,7 @@ def _parser():
     add("--device", default="auto", help="cpu, cuda, or auto: CUDA where there is one (default: auto)")
     add("--out", type=Path, metavar="FOLDER", help="write samples.png, progress.png, losses.png and generator.pt there "
         "(default, where --samples is not given either: runs/DATASET)")  # fmt: skip
+    add("--resume", action="store_true", help="go on with the run in the --out folder, from its checkpoint.pt")
     add("--samples", type=Path, metavar="FILE.npz", help="write 1,000 samples there, as `samples` in [-1, 1]")
     return parser
 
@@ -71,23 +74,33 @@ def _train(options) -> int:
         raise ValueError(f"--samples is {options.samples}; it must name a file that ends in .npz")
     if options.out and options.out.is_file():
         raise ValueError(f"--out is {options.out}, which is a file; it must name a folder")
-    images = data.load(options.dataset)
-    size = images.images.shape[-1]
-    recipe = recipes.RECIPES[size]
-    steps = recipe.steps if options.steps is None else options.steps
-    if steps < 1:
-        raise ValueError(f"--steps is {steps}; it must be at least 1")
-    if size == 8:
-        torch.set_num_threads(1)  # on more, networks this small only lose time
-    gan, batches = recipes.dcgan(images, recipe, options.seed, options.device)
-    if not options.samples:
+    if options.steps is not None and options.steps < 1:
+        raise ValueError(f"--steps is {options.steps}; it must be at least 1")
+    if options.resume or not options.samples:
         options.out = options.out or Path("runs") / Path(options.dataset).stem
+    checkpoint = options.out and options.out / "checkpoint.pt"
+    if options.resume and not checkpoint.exists():
+        raise ValueError(f"there is no {checkpoint} to go on with: leave --resume out to begin")
+    images = data.load(options.dataset)
+    device = train.pick_device(options.device)
     for folder in (options.out, options.samples and options.samples.parent):
         if folder:  # fails now, not after the training, where nothing can be written
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
+    if checkpoint and checkpoint.exists() and not options.resume:
+        checkpoint.replace(checkpoint.with_suffix(".previous.pt"))
+    size = images.images.shape[-1]
+    options.recipe = recipe = (recipes.RECIPES if size == 8 else recipes.FAST)[size]
+    steps = checkpoints.load(checkpoint)["plan"]["steps"] if options.resume else recipe.steps
+    steps = steps if options.steps is None else options.steps
+    if size == 8:
+        torch.set_num_threads(1)  # on more, networks this small only lose time
+    gan, batches = recipes.pictures(images, recipe, options.seed, device)
+    step = train.train_step if size == 8 else accelerate.accelerate(gan, batches)
     print(f"{len(images.images):,} images of {size}x{size}, {steps:,} steps on {gan.device}", flush=True)
-    history = train.train(gan, batches, steps, snapshots=6, final_rate=recipes.FINAL_RATE)
+    history = train.train(
+        gan, batches, steps, step=step, snapshots=6, final_rate=recipes.FINAL_RATE, checkpoint=checkpoint
+    )
     if history.interrupted:
         print(f"stopped after {len(history.discriminator):,} steps; what was learnt so far is kept")
     _write_results(options, gan, history)
@@ -111,21 +124,14 @@ def _write_results(options, gan, history):
         for name, figure in figures.items():
             _write(options.out / name, lambda file, figure=figure: file.write(plots.png(figure)))
         _, channels, size, _ = samples.shape
-        recipe = recipes.RECIPES[size]
+        recipe = options.recipe
         settings = {"size": size, "channels": channels, "latent_dim": recipe.latent_dim, "width": recipe.g_width}
-        saved = {"settings": settings, "weights": gan.ema.state_dict()}
+        saved = {"class": type(gan.ema).__name__, "settings": settings, "weights": gan.ema.state_dict()}
         _write(options.out / "generator.pt", lambda file: torch.save(saved, file))
 
 
 def _write(path: Path, write: Callable) -> None:
-    """Write a whole file or none: into a temporary one beside it, which then takes its name."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with partial.open("wb") as file:
-            write(file)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    checkpoints.write_whole(path, write)
     print(f"wrote {path}")
 
 

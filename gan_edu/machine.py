@@ -34,6 +34,33 @@ class Check(NamedTuple):
         return {chapter: seconds / 60 * self.seconds / REFERENCE for chapter, seconds in CHAPTERS.items()}
 
 
+class Floor(NamedTuple):
+    """The most that a device was seen to do: operations a second in each precision, bytes a second of a copy."""
+
+    float32: float
+    bfloat16: float
+    copy: float
+
+
+def floor(device: torch.device | str = "cpu", size: int = 1024, repeats: int = 10) -> Floor:
+    """Measure the product of two matrices (2 size^3 operations) and a copy of 64 MB (read once, written once)."""
+    a = torch.randn(size, size, device=device)
+    memory = torch.zeros(2**24, device=device)
+    products = [2 * size**3 / _least_seconds(lambda m=m: m @ m, repeats) for m in (a, a.bfloat16())]
+    return Floor(*products, 2 * memory.nbytes / _least_seconds(memory.clone, repeats))
+
+
+def _least_seconds(work, repeats):
+    times = []
+    for _ in range(repeats + 1):  # the first one is for warming up
+        began = time.perf_counter()
+        result = work()
+        if result.is_cuda:
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - began)
+    return min(times[1:])
+
+
 def check(seed: int = 0) -> Check:
     """Train a GAN on the ring of eight Gaussians; the caller's random numbers stay as they are."""
     ring = data.ring()

@@ -1,13 +1,15 @@
 """How good are the samples? Mode coverage, distances between sets, precision and recall, and memorization.
 
-Every function takes sets of samples `(N, d)` or `(N, C, H, W)`, flattened, and computes in float64. What the rows are
-decides what is measured: pixels here, or the features of a classifier, as FID and KID do with Inception's.
+Every function that compares takes sets `(N, d)` or `(N, C, H, W)`, flattened, and computes in float64. What the rows
+are decides what is measured: pixels, or the features of a classifier, as FID and KID do with Inception's. Inception's
+weights are a download; `train_classifier` makes a small stand-in for them in seconds, from the data themselves.
 """
 
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Coverage(NamedTuple):
@@ -170,3 +172,86 @@ def nearest(samples: Tensor, reference: Tensor) -> Nearest:
     samples, reference = _flatten(samples, reference)
     found = [_squared_distances(rows, reference).min(dim=1) for rows in _chunks(samples)]
     return Nearest(torch.cat([f.values for f in found]).sqrt(), torch.cat([f.indices for f in found]))
+
+
+class Classifier(nn.Module):
+    """Maps images (N, channels, size, size) in [-1, 1] to logits (N, classes), by way of 64 features.
+
+    Two convolutions of stride 2, and one layer whose output is the features; a size of 8 or more, odd ones too.
+    """
+
+    def __init__(self, size: int = 28, channels: int = 1, classes: int = 10):
+        super().__init__()
+        edge = (size + 3) // 4  # each convolution halves, rounding up
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, 16, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Conv2d(16, 32, 5, stride=2, padding=2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(32 * edge * edge, 64),
+            nn.ReLU(),
+        )
+        self.head = nn.Linear(64, classes)
+
+    def features(self, images: Tensor) -> Tensor:
+        """What the last layer reads: (N, 64), not negative."""
+        return self.body(images)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.features(images))
+
+
+def train_classifier(
+    images: Tensor, labels: Tensor, seed: int = 0, steps: int = 1000, batch_size: int = 128
+) -> Classifier:
+    """A `Classifier` trained on square images `(N, C, H, H)` with labels `(N,)`, in evaluation mode, on their device.
+
+    The same seed gives the same classifier; the caller's random numbers are left as they were.
+
+    Raises:
+        ValueError: for images that are not square, or labels that are not `(N,)`.
+    """
+    if images.ndim != 4 or images.shape[2] != images.shape[3] or labels is None or labels.shape != images.shape[:1]:
+        found = None if labels is None else tuple(labels.shape)
+        raise ValueError(f"images must be (N, C, H, H) with labels (N,), got {tuple(images.shape)} and {found}")
+    random = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):  # layers draw their weights from the CPU's global generator
+        torch.default_generator.manual_seed(seed)
+        classifier = Classifier(images.shape[2], images.shape[1], int(labels.max()) + 1).to(images.device)
+    optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
+    for _ in range(steps):
+        batch = torch.randint(len(images), (batch_size,), generator=random).to(images.device)
+        loss = functional.cross_entropy(classifier(images[batch]), labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    return classifier.eval().requires_grad_(False)
+
+
+@torch.no_grad()
+def features(classifier: Classifier, images: Tensor, batch_size: int = 500) -> Tensor:
+    """The classifier's features of images `(N, C, H, H)`, in evaluation mode: `(N, 64)`."""
+    was_training = classifier.training
+    classifier.eval()
+    found = torch.cat([classifier.features(batch) for batch in images.split(batch_size)])
+    classifier.train(was_training)
+    return found
+
+
+def real_against_real(features: Tensor, n: int, pairs: int = 10, seed: int = 0) -> float:
+    """The Fréchet distance that a perfect generator would score: between `n` real samples and `n` others.
+
+    The mean over `pairs` random pairs of disjoint subsets of the rows of `features` `(N, d)`: a single pair can be off
+    by a third.
+
+    Raises:
+        ValueError: if `n` is below 2 or there are no 2 `n` rows, or `pairs` is below 1.
+    """
+    if not 2 <= n <= len(features) // 2 or pairs < 1:
+        raise ValueError(f"needs n >= 2, 2 n rows and pairs >= 1; got n={n}, {len(features)} rows and pairs={pairs}")
+    random = torch.Generator().manual_seed(seed)
+    orders = [torch.randperm(len(features), generator=random)[: 2 * n].to(features.device) for _ in range(pairs)]
+    return sum(frechet_distance(features[order[:n]], features[order[n:]]) for order in orders) / pairs

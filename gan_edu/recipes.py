@@ -1,12 +1,22 @@
 """Settings that were found by experiment, so that the notebooks and the command line train the same GAN."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
 
 from gan_edu.data import Batches, Images, Mixture
 from gan_edu.losses import penalty
-from gan_edu.models import DCGANDiscriminator, DCGANGenerator, MLPDiscriminator, MLPGenerator
+from gan_edu.models import (
+    DCGANDiscriminator,
+    DCGANGenerator,
+    MLPDiscriminator,
+    MLPGenerator,
+    SubpixelDiscriminator,
+    SubpixelGenerator,
+    TutorialDiscriminator,
+    TutorialGenerator,
+)
 from gan_edu.train import GAN
 
 FINAL_RATE = 0.05  # to this share of what they were, learning rates fall along a cosine
@@ -34,8 +44,14 @@ def plane(mixture: Mixture, seed: int = 0, device: str = "auto") -> tuple[GAN, B
     return gan, Batches(points, batch_size=128, device=gan.device, seed=seed)
 
 
+PAIRS = {
+    "dcgan": (DCGANGenerator, DCGANDiscriminator),
+    "subpixel": (SubpixelGenerator, SubpixelDiscriminator),
+}
+
+
 class Recipe(NamedTuple):
-    """How a DCGAN pair is built and trained."""
+    """How a pair for pictures is built and trained."""
 
     steps: int
     g_width: int
@@ -49,32 +65,57 @@ class Recipe(NamedTuple):
     betas: tuple[float, float] = (0.0, 0.99)
     loss: str = "non_saturating"
     r1_every: int = 4
+    ema_warmup: bool = False
+    pair: str = "dcgan"
 
 
-RECIPES = {  # by the edge of the images in pixels
+# By the edge of the images in pixels. The DCGAN pair of chapter 05:
+RECIPES = {
     8: Recipe(steps=2000, g_width=32, d_width=64, r1_weight=0.5),
     28: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
     32: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
 }
+# The fast pair of chapter 06:
+_fast = partial(Recipe, ema_warmup=True, pair="subpixel")
+FAST = {
+    8: _fast(steps=2000, g_width=32, d_width=32, r1_weight=0.5),
+    28: _fast(steps=3000, g_width=32, d_width=24, r1_weight=0.1),
+    32: _fast(steps=3000, g_width=32, d_width=24, r1_weight=0.1),
+}
 
 
-def dcgan(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
-    """A new DCGAN pair of the images' shape, and their shuffled batches; on the seed, see `plane`."""
+def pictures(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
+    """A new pair for images of this shape, and their shuffled batches; on the seed, see `plane`."""
     torch.manual_seed(seed)
     channels, size = images.images.shape[1:3]
-    generator = DCGANGenerator(size, channels, recipe.latent_dim, recipe.g_width)
-    discriminator = DCGANDiscriminator(size, channels, recipe.d_width)
+    new_generator, new_discriminator = PAIRS[recipe.pair]
+    generator = new_generator(size, channels, recipe.latent_dim, recipe.g_width)
+    discriminator = new_discriminator(size, channels, recipe.d_width)
     gan = GAN(
         generator,
         discriminator,
         recipe.loss,
         g_optimizer=torch.optim.Adam(generator.parameters(), recipe.g_rate, recipe.betas),
         d_optimizer=torch.optim.Adam(discriminator.parameters(), recipe.d_rate, recipe.betas),
-        d_terms=[penalty("r1", recipe.r1_weight, recipe.r1_every)],
+        d_terms=[penalty("r1", recipe.r1_weight, recipe.r1_every)] if recipe.r1_weight else [],
         ema=recipe.ema,
+        ema_warmup=recipe.ema_warmup,
         device=device,
     )
-    batches = Batches(
-        images.images, batch_size=min(recipe.batch_size, len(images.images)), device=gan.device, seed=seed
+    batch_size = min(recipe.batch_size, len(images.images))
+    return gan, Batches(images.images, batch_size=batch_size, device=gan.device, seed=seed)
+
+
+def tutorial(images: Images, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
+    """TensorFlow's DCGAN tutorial on images of 28x28: its pair, optimizers, batch size and simultaneous updates."""
+    torch.manual_seed(seed)
+    generator, discriminator = TutorialGenerator(), TutorialDiscriminator()
+    gan = GAN(
+        generator,
+        discriminator,
+        g_optimizer=torch.optim.Adam(generator.parameters(), 1e-4, eps=1e-7),
+        d_optimizer=torch.optim.Adam(discriminator.parameters(), 1e-4, eps=1e-7),
+        updates="simultaneous",
+        device=device,
     )
-    return gan, batches
+    return gan, Batches(images.images, batch_size=256, device=gan.device, seed=seed)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +16,12 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from gan_edu import checkpoints
 from gan_edu.losses import GANLoss, Term, get_loss
 
 UPDATES = ("alternating", "simultaneous")
+PLAYERS = ("generator", "discriminator", "ema", "g_optimizer", "d_optimizer")
+COUNTS = ("steps", "d_moves", "g_moves", "precision")
 
 
 class StepLosses(NamedTuple):
@@ -43,6 +47,8 @@ class GAN:
         from one forward pass, before either moves)
     d_terms, g_terms: `losses.Term`s that are added to the loss of D and of G
     ema: the decay, in [0, 1), of a moving average of G's weights that `sample` then uses; None for no average
+    ema_warmup: begin with a smaller decay, (1 + t) / (10 + t) after t steps, so that G's first, random weights are
+        forgotten soon
     latent_dim: by default the generator's own `latent_dim`
     device: "auto" is CUDA where there is one, else the CPU
 
@@ -60,6 +66,7 @@ class GAN:
         d_terms: tuple[Term, ...] | list[Term] = (),
         g_terms: tuple[Term, ...] | list[Term] = (),
         ema: float | None = None,
+        ema_warmup: bool = False,
         latent_dim: int | None = None,
         device: str | torch.device = "auto",
     ):
@@ -75,13 +82,16 @@ class GAN:
         self.d_optimizer = _optimizer_of(self.discriminator, d_optimizer, "d_optimizer")
         self.updates = updates
         self.d_terms, self.g_terms = tuple(d_terms), tuple(g_terms)
-        self.ema_decay = ema
+        self.ema_decay, self.ema_warmup = ema, ema_warmup
+        self.ema_moves = torch.zeros((), device=self.device)  # on the device, so that a captured graph counts too
         self.ema = None if ema is None else copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.latent_dim = getattr(generator, "latent_dim", None) if latent_dim is None else latent_dim
         if self.latent_dim is None:
             raise ValueError("the generator has no `latent_dim`: say how much noise it takes, GAN(..., latent_dim=2)")
         self.steps = 0  # `train_step`s so far
         self.d_moves, self.g_moves = 0, 0  # of each player; terms with `every` > 1 follow them
+        self.one_batch = False  # do real samples and fakes pass through D as one batch, where D moves alone?
+        self.precision = "float32"  # of the networks in a step; set by `accelerate`, and kept with a checkpoint
 
     def sample_noise(self, n: int) -> Tensor:
         """`n` draws from the prior, a standard normal: (n, latent_dim), of the generator's dtype."""
@@ -99,7 +109,7 @@ class GAN:
                 f"the discriminator turned samples of shape {tuple(samples.shape)} into {tuple(logits.shape)}; it must "
                 f"give logits for each sample: ({len(samples)},) or ({len(samples)}, K). Flatten its last layer"
             )
-        return logits
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))  # a loss needs more digits than bf16 has
 
     @torch.no_grad()
     def sample(self, n: int = 64, noise: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
@@ -118,10 +128,33 @@ class GAN:
         """The average follows the generator: ema <- decay * ema + (1 - decay) * weights; statistics are copied."""
         if self.ema is None:
             return
+        share = 1 - self.ema_decay
+        if self.ema_warmup:
+            share = (9 / (10 + self.ema_moves)).clamp(min=share)
         for average, weight in zip(self.ema.parameters(), self.generator.parameters(), strict=True):
-            average.lerp_(weight, 1 - self.ema_decay)
+            average.lerp_(weight, share)
         for average, buffer in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
             average.copy_(buffer)
+        self.ema_moves += 1
+
+    def state_dict(self) -> dict:
+        """All that a game has learnt, for a checkpoint: weights, averages, optimizers and counts."""
+        players = {name: getattr(self, name).state_dict() for name in PLAYERS if getattr(self, name) is not None}
+        return {**players, **{name: getattr(self, name) for name in COUNTS}, "ema_moves": self.ema_moves}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Stand where another game of the same kind stood, in place. Raises ValueError where networks differ."""
+        for name in ("generator", "discriminator", "ema"):
+            network = getattr(self, name)
+            try:
+                if network is not None:
+                    network.load_state_dict(state[name])
+            except (RuntimeError, KeyError):
+                raise ValueError(f"the saved game has another {name} than this one") from None
+        _load_optimizer(self.g_optimizer, state["g_optimizer"])
+        _load_optimizer(self.d_optimizer, state["d_optimizer"])
+        vars(self).update({name: state[name] for name in COUNTS})
+        self.ema_moves.copy_(state["ema_moves"])
 
 
 def train_step(gan: GAN, real: Tensor, noise: Tensor | None = None, condition: Tensor | None = None) -> StepLosses:
@@ -185,8 +218,9 @@ def discriminator_objective(
     gan: GAN, real: Tensor, fake: Tensor, condition: Tensor | None = None, logits: Logits | None = None
 ) -> tuple[Tensor, Tensor]:
     """(D's loss, that loss with D's terms), scalar tensors, of the given logits or those computed here."""
-    real_logits, fake_logits = _logits(gan, real, fake, condition) if logits is None else logits
-    loss = gan.loss.discriminator(real_logits, fake_logits)
+    if logits is None:
+        logits = (_logits_of_one_batch if gan.one_batch else _logits)(gan, real, fake, condition)
+    loss = gan.loss.discriminator(*logits)
     return loss, loss + _terms(gan, gan.d_terms, gan.d_moves, real, fake, condition)
 
 
@@ -203,6 +237,11 @@ def generator_objective(
 
 def _logits(gan, real, fake, condition):
     return None if real is None else gan.judge(real, condition), gan.judge(fake, condition)
+
+
+def _logits_of_one_batch(gan, real, fake, condition):
+    both = gan.judge(torch.cat([real, fake]), None if condition is None else torch.cat([condition, condition]))
+    return both[: len(real)], both[len(real) :]
 
 
 def _terms(gan, terms, moves, real, fake, condition):
@@ -236,6 +275,20 @@ def _optimizer_of(network, optimizer, name):
     return optimizer
 
 
+def _load_optimizer(optimizer, state):
+    """In place, where a captured graph goes on reading, and in the memory layout of each parameter."""
+    groups = [group for group in optimizer.param_groups for _ in group["params"]]
+    for i, (parameter, group) in enumerate(zip(_parameters(optimizer), groups, strict=True)):
+        saved, own = state["state"].get(i, {}), optimizer.state[parameter]
+        for name in [name for name in saved if name not in own]:
+            beside = parameter.device if group.get("fused") or group.get("capturable") else "cpu"
+            own[name] = torch.empty((), device=beside) if name == "step" else torch.empty_like(parameter)
+        for name, value in own.items():
+            value.copy_(saved[name]) if name in saved else value.zero_()
+    for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
+        set_rate(group, float(saved["lr"]))
+
+
 def pick_device(device: str | torch.device = "auto") -> torch.device:
     """The device of that name; "auto" is CUDA where there is one, else the CPU. Raises ValueError without CUDA."""
     if device == "auto":
@@ -267,62 +320,143 @@ def train(
     steps: int,
     d_steps: int = 1,
     *,
+    step: Callable[..., StepLosses] = train_step,
     snapshots: int = 0,
     snapshot_size: int = 64,
     snapshot_condition: Tensor | None = None,
     evaluate: Callable[[GAN], Any] | None = None,
     final_rate: float = 1.0,
     progress: bool = True,
+    checkpoint: str | Path | None = None,
+    save_every: int = 500,
 ) -> History:
     """Play `steps` steps on an endless iterator of real batches, or of (real, condition); returns their History.
 
     d_steps: D's moves for each of G's; the extra ones have fresh data and fresh noise
+    step: what a step is, called like `train_step`; `accelerate` makes a faster one
     snapshots: how many times, evenly spread from before the first step to after the last one, samples of the same
         `snapshot_size` draws of noise (with that many rows of `snapshot_condition`, where there are conditions) are
         kept, and `evaluate(gan)` is called
     final_rate: learning rates fall along half a cosine to this share of what they were at the start, which is also
         where they stand again after the run
+    checkpoint: a file that the run is saved to, every `save_every` steps and at the end. Where it exists already, a
+        run with the same settings goes on from there, bit for bit on the same machine, as if it had never stopped
 
     Ctrl-C, or a notebook's stop button, ends the run with what was learnt so far. Raises TrainingDiverged where a
     loss is NaN or infinite; that is looked for every hundred steps, and before a snapshot. Raises ValueError where
-    the batches end, or are on another device than the GAN.
+    the batches end, or are on another device than the GAN, and where the checkpoint is none or of another run.
     """
-    _check_counts(steps=steps, d_steps=d_steps, snapshot_size=snapshot_size)
-    losses = torch.full((steps, 2), torch.nan, device=gan.device)
-    history, batches = History(), iter(batches)
-    moments = set(np.linspace(steps, 0, snapshots).round().astype(int).tolist())
-    fixed = (gan.sample_noise(snapshot_size) if snapshots else None, snapshot_condition)
-    rates = [(group, group["lr"]) for o in (gan.g_optimizer, gan.d_optimizer) for group in o.param_groups]
-    done = 0
-    bar = tqdm(total=steps, disable=not progress, leave=False)
+    _check_counts(steps=steps, d_steps=d_steps, snapshot_size=snapshot_size, save_every=save_every)
+    run = _Run(gan, batches, steps, snapshots, snapshot_size, snapshot_condition, evaluate, final_rate, d_steps)
+    if checkpoint is not None and Path(checkpoint).exists():
+        run.load_state_dict(checkpoints.load(checkpoint))
+    bar = tqdm(total=steps, initial=run.done, disable=not progress, leave=False)
     try:
-        _snapshot(history, gan, 0, moments, *fixed, evaluate)
-        for step in range(steps):
-            _set_rates(rates, _cosine(step / steps, final_rate))
-            losses[step] = torch.stack(_turn(gan, batches, d_steps))
-            done = step + 1
-            if done % 100 == 0 or done == steps or done in moments:
-                _check_finite(losses, done)
-                bar.update(done - bar.n)
-            _snapshot(history, gan, done, moments, *fixed, evaluate)
+        run.snapshot()
+        while run.done < steps:
+            run.turn(step)
+            if run.done % 100 == 0 or run.done == steps or run.done in run.moments:
+                run.check_finite()
+                bar.update(run.done - bar.n)
+            run.snapshot()
+            if checkpoint is not None and (run.done % save_every == 0 or run.done == steps):
+                checkpoints.save(checkpoint, run.state_dict())
     except KeyboardInterrupt:
-        history.interrupted = True
+        run.history.interrupted = True
     finally:
         bar.close()
-        _set_rates(rates, 1.0)
-    history.discriminator, history.generator = losses[:done].T.cpu().numpy()
-    return history
+        run.set_rates(1.0)
+    run.history.discriminator, run.history.generator = run.losses[: run.done].T.cpu().numpy()
+    return run.history
 
 
-def _turn(gan, batches, d_steps):
-    """D's moves but the last, each on fresh data and noise, then one step of both."""
-    for _ in range(d_steps - 1):
-        real, condition = _next(batches, gan.device)
-        with torch.no_grad():
-            fake = gan.generate(gan.sample_noise(len(real)), condition)
-        discriminator_step(gan, real, fake, condition)
-    real, condition = _next(batches, gan.device)
-    return train_step(gan, real, condition=condition)
+class _Run:
+    """Where a training run stands: all that the loop needs to go on from there."""
+
+    def __init__(self, gan, batches, steps, snapshots, size, condition, evaluate, final_rate, d_steps):
+        self.gan, self.batches, self.iterator = gan, batches, iter(batches)
+        self.steps, self.d_steps, self.final_rate, self.evaluate = steps, d_steps, final_rate, evaluate
+        self.done, self.history = 0, History()
+        self.losses = torch.full((steps, 2), torch.nan, device=gan.device)
+        self.moments = sorted(set(np.linspace(steps, 0, snapshots).round().astype(int).tolist()))
+        self.noise = gan.sample_noise(size) if snapshots else None
+        self.condition = condition
+        self.rates = [float(group["lr"]) for group in self.groups()]
+
+    def groups(self):
+        return [group for o in (self.gan.g_optimizer, self.gan.d_optimizer) for group in o.param_groups]
+
+    def set_rates(self, share):
+        for group, rate in zip(self.groups(), self.rates, strict=True):
+            set_rate(group, rate * share)
+
+    def turn(self, step):
+        """D's moves but the last, each on fresh data and noise, then one step of both."""
+        self.set_rates(_cosine(self.done / self.steps, self.final_rate))
+        for _ in range(self.d_steps - 1):
+            real, condition = _next(self.iterator, self.gan.device)
+            with torch.no_grad():
+                fake = self.gan.generate(self.gan.sample_noise(len(real)), condition)
+            discriminator_step(self.gan, real, fake, condition)
+        real, condition = _next(self.iterator, self.gan.device)
+        self.losses[self.done] = torch.stack(step(self.gan, real, condition=condition))
+        self.done += 1
+
+    def snapshot(self):
+        if self.done not in self.moments or self.done in self.history.steps:
+            return
+        samples = self.gan.sample(noise=self.noise, condition=self.condition).cpu()
+        score = None if self.evaluate is None else self.evaluate(self.gan)
+        self.history.steps.append(self.done)  # all three or none, also where Ctrl-C comes in between
+        self.history.samples.append(samples)
+        self.history.scores.append(score)
+
+    def check_finite(self):
+        broken = ~self.losses[: self.done].isfinite().all(1)
+        if broken.any():
+            step = int(broken.nonzero()[0])
+            d_loss, g_loss = self.losses[step].tolist()
+            raise TrainingDiverged(
+                f"training diverged at step {step}: D's loss is {d_loss}, G's loss is {g_loss}. Lower the learning "
+                'rates, add a penalty (d_terms=[penalty("r1", 0.5)]), or take a loss that is bounded below, and start '
+                "again"
+            )
+
+    def plan(self):
+        """What a saved run must share with this one."""
+        game = {"loss": self.gan.loss.name, "updates": self.gan.updates, "ema": self.gan.ema_decay}
+        loop = {"steps": self.steps, "d_steps": self.d_steps, "final_rate": self.final_rate, "snapshots": self.moments}
+        return {**loop, **game}
+
+    def state_dict(self):
+        kept = {name: getattr(self.history, name) for name in ("steps", "samples", "scores")}
+        return {
+            "plan": self.plan(),
+            "gan": self.gan.state_dict(),
+            "batches": self.batches.state_dict(),
+            "run": {"done": self.done, "losses": self.losses, "noise": self.noise, "rates": self.rates, **kept},
+            "random": checkpoints.random_state(),
+        }
+
+    def load_state_dict(self, state):
+        if state["plan"] != self.plan():
+            raise ValueError(f"the checkpoint is of a run with {state['plan']}, this one has {self.plan()}")
+        self.gan.load_state_dict(state["gan"])
+        self.batches.load_state_dict(state["batches"])
+        run = state["run"]
+        self.done, self.rates = run["done"], run["rates"]
+        self.losses.copy_(run["losses"])
+        self.noise = None if run["noise"] is None else run["noise"].to(self.gan.device)
+        self.history = History(steps=run["steps"], samples=run["samples"], scores=run["scores"])
+        checkpoints.set_random_state(state["random"])
+
+
+def set_rate(group: dict, rate: float) -> None:
+    """Set the learning rate of an optimizer's group: in place where it is a tensor, which a captured graph reads."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
 
 
 def _next(batches, device):
@@ -337,34 +471,8 @@ def _next(batches, device):
     return real, condition
 
 
-def _snapshot(history, gan, step, moments, noise, condition, evaluate):
-    if step not in moments:
-        return
-    samples = gan.sample(noise=noise, condition=condition).cpu()
-    score = None if evaluate is None else evaluate(gan)
-    history.steps.append(step)  # all three or none, also where Ctrl-C comes in between
-    history.samples.append(samples)
-    history.scores.append(score)
-
-
-def _set_rates(rates, share):
-    for group, rate in rates:
-        group["lr"] = rate * share
-
-
 def _cosine(progress, final):
     return final + (1 - final) * (1 + math.cos(math.pi * progress)) / 2
-
-
-def _check_finite(losses, done):
-    broken = ~losses[:done].isfinite().all(1)
-    if broken.any():
-        step = int(broken.nonzero()[0])
-        d_loss, g_loss = losses[step].tolist()
-        raise TrainingDiverged(
-            f"training diverged at step {step}: D's loss is {d_loss}, G's loss is {g_loss}. Lower the learning rates, "
-            'add a penalty (d_terms=[penalty("r1", 0.5)]), or take a loss that is bounded below, and start again'
-        )
 
 
 def _check_counts(**counts):

@@ -8,9 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_edu import recipes
+from gan_edu import checkpoints, models, recipes, train
 from gan_edu.__main__ import main
-from gan_edu.models import DCGANGenerator
 
 
 def samples_of(folder, seed, name):
@@ -30,13 +29,45 @@ def test_samples_have_the_promised_form_and_follow_from_the_seed(tmp_path):
 def test_out_holds_pictures_and_a_generator_that_can_be_loaded(tmp_path):
     out = tmp_path / "runs" / "digits"
     assert main(["train", "digits", "--steps", "20", "--out", str(out)]) == 0
-    assert {path.name for path in out.iterdir()} == {"samples.png", "progress.png", "losses.png", "generator.pt"}
+    pictures = {"samples.png", "progress.png", "losses.png"}
+    assert {path.name for path in out.iterdir()} == pictures | {"generator.pt", "checkpoint.pt"}
     saved = torch.load(out / "generator.pt", weights_only=True)
-    generator = DCGANGenerator(**saved["settings"])
+    generator = getattr(models, saved["class"])(**saved["settings"])
     generator.load_state_dict(saved["weights"])
     assert generator(torch.zeros(2, generator.latent_dim)).shape == (2, 1, 8, 8)
     assert Image.open(out / "samples.png").size[0] >= 400
     assert (out / "samples.png").stat().st_mode & 0o444 == 0o444 & ~_umask()
+
+
+def test_resume_goes_on_where_the_run_was_stopped_bit_for_bit(tmp_path, monkeypatch):
+    def stop_at_600(gan, *arguments, **keywords):
+        if gan.steps == 600:
+            raise KeyboardInterrupt
+        return step(gan, *arguments, **keywords)
+
+    step = train.train_step
+    small = recipes.RECIPES[8]._replace(g_width=2, d_width=2)
+    monkeypatch.setitem(recipes.RECIPES, 8, small)
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    arguments = ["train", "digits", "--steps", "700", "--out"]
+    assert main([*arguments, str(whole)]) == 0
+    monkeypatch.setattr(train, "train_step", stop_at_600)
+    assert main([*arguments, str(stopped)]) == 0
+    monkeypatch.setattr(train, "train_step", step)
+    assert main(["train", "digits", "--resume", "--out", str(stopped)]) == 0  # how many steps, the checkpoint knows
+    weights = [torch.load(out / "generator.pt", weights_only=True)["weights"] for out in (whole, stopped)]
+    assert all(torch.equal(a, b) for a, b in zip(*(w.values() for w in weights), strict=True))
+
+
+def test_a_run_that_is_not_resumed_puts_the_old_checkpoint_aside(tmp_path, capsys):
+    arguments = ["train", "digits", "--out", str(tmp_path), "--steps"]
+    assert main([*arguments, "2"]) == main([*arguments, "3"]) == 0
+    assert checkpoints.load(tmp_path / "checkpoint.previous.pt")["plan"]["steps"] == 2
+    assert main([*arguments, "4", "--resume"]) == 2
+    assert "'steps': 3" in capsys.readouterr().err
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    assert main([*arguments, "3", "--resume"]) == 2
+    assert "checkpoint.pt" in capsys.readouterr().err
 
 
 def _umask():
@@ -79,6 +110,7 @@ def test_a_folder_of_pictures_is_trained_on(tmp_path):
         (["train", "digits", "--samples", "s.txt"], ("s.txt", ".npz")),
         (["train", "digits", "--samples", ".", "--steps", "1"], (".npz",)),
         (["train", "digits", "--device", "gpu", "--out", "runs"], ("gpu",)),
+        (["train", "digits", "--resume"], ("checkpoint.pt", "--resume")),
     ],
 )
 def test_bad_input_gets_one_line_and_leaves_nothing_behind(arguments, told, tmp_path, monkeypatch, capsys):

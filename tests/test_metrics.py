@@ -173,6 +173,92 @@ def test_nearest_finds_copies_and_agrees_with_brute_force_across_chunks():
     assert torch.equal(indices, expected.indices)
 
 
+# A classifier's features
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The digits, a classifier trained on the first 1,300 of them, and the random state around its training."""
+    images, labels, _ = data.digits()
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    classifier = metrics.train_classifier(images[:1300], labels[:1300], steps=300)
+    return images, labels, classifier, before, torch.get_rng_state()
+
+
+def test_classifier_reads_digits_that_it_has_not_seen(digits):
+    images, labels, classifier, *_ = digits
+    accuracy = (classifier(images[1300:]).argmax(1) == labels[1300:]).double().mean().item()
+    assert accuracy > 0.9
+    assert not classifier.training and not any(weight.requires_grad for weight in classifier.parameters())
+
+
+def test_training_a_classifier_follows_its_seed_and_leaves_the_callers_random_numbers_alone(digits):
+    images, labels, _, before, after = digits
+    assert torch.equal(before, after)
+    torch.manual_seed(6)
+    one, same, other = (metrics.train_classifier(images, labels, seed=seed, steps=3) for seed in (0, 0, 1))
+    for weight, twin, stranger in zip(one.parameters(), same.parameters(), other.parameters(), strict=True):
+        assert torch.equal(weight, twin) and not torch.equal(weight, stranger)
+
+
+def test_features_are_what_the_logits_are_made_of_whatever_the_batches_and_the_mode(digits):
+    images, _, classifier, *_ = digits
+    images = images[:70].clone().requires_grad_()
+    found = metrics.features(classifier, images, batch_size=32)
+    assert found.shape == (70, 64) and not found.requires_grad
+    torch.testing.assert_close(classifier.head(found), classifier(images))
+    with torch.no_grad():
+        dropping = metrics.Classifier(8)
+        dropping.body.append(torch.nn.Dropout(0.5))
+        assert torch.equal(metrics.features(dropping, images), metrics.features(dropping, images))
+        assert dropping.training
+
+
+def test_features_tell_digits_from_noise_and_halves_of_the_digits_hardly_from_each_other(digits):
+    images, _, classifier, *_ = digits
+    real = metrics.features(classifier, images)
+    noise = metrics.features(classifier, 2 * randn(800, 1, 8, 8).float().sigmoid() - 1)
+    assert metrics.frechet_distance(real[:800], noise) > 20 * metrics.real_against_real(real, n=800)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 8), (1, 9), (3, 8), (1, 28), (3, 32), (3, 35)])
+def test_classifier_takes_any_size_from_eight_pixels_on(channels, size):
+    images, labels = randn(20, channels, size, size).float(), torch.arange(20) % 4
+    classifier = metrics.train_classifier(images, labels, steps=2, batch_size=8)
+    assert classifier(images).shape == (20, 4)
+    assert metrics.features(classifier, images).shape == (20, 64)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [((9, 1, 8, 9), (9,)), ((9, 8, 8), (9,)), ((9, 1, 8, 8), (9, 1)), ((9, 1, 8, 8), (8,)), ((9, 1, 8, 8), None)],
+)
+def test_classifier_names_images_or_labels_of_the_wrong_shape(images, labels):
+    with pytest.raises(ValueError, match=r"\(N, C, H, H\) with labels \(N,\), got"):
+        metrics.train_classifier(torch.zeros(images), None if labels is None else torch.zeros(labels).long())
+
+
+def test_real_against_real_is_the_mean_over_disjoint_halves():
+    rows = torch.tensor([[0.0], [1.0], [10.0], [14.0]]).double()
+    # Four rows have three pairs of halves: (0 1 | 10 14), (0 10 | 1 14), (0 14 | 1 10); by the closed form in one
+    # dimension, (difference of means)^2 + (difference of standard deviations)^2, they are this far apart:
+    spread = math.sqrt(0.5)  # the standard deviation of x and x + d is d * sqrt(1/2)
+    exact = [11.5**2 + (3 * spread) ** 2, 2.5**2 + (3 * spread) ** 2, 1.5**2 + (5 * spread) ** 2]
+    singles = [metrics.real_against_real(rows, n=2, pairs=1, seed=seed) for seed in range(30)]
+    for value in singles:
+        assert min(abs(value - e) for e in exact) < 1e-9
+    assert len({round(value, 6) for value in singles}) == 3
+    assert metrics.real_against_real(rows, n=2, pairs=2000) == pytest.approx(sum(exact) / 3, rel=0.1)
+
+
+def test_real_against_real_refuses_what_it_cannot_split():
+    for n, pairs in ((1, 10), (6, 10), (5, 0)):
+        with pytest.raises(ValueError, match=f"n={n}, 10 rows and pairs={pairs}"):
+            metrics.real_against_real(randn(10, 2), n=n, pairs=pairs)
+    assert metrics.real_against_real(randn(10, 2), n=5) > 0
+
+
 # Errors and precision, for all of them
 
 PAIRS = [metrics.frechet_distance, metrics.kernel_distance, metrics.precision_recall, metrics.nearest]

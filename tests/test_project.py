@@ -21,8 +21,13 @@ from packaging.utils import canonicalize_name
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGE = sorted((ROOT / "gan_edu").rglob("*.py"))
-COMPUTES = {"data", "models", "losses", "metrics", "train", "recipes"}
-MAY_IMPORT = {"train": {"losses"}, "plots": {"metrics"}} | {name: set() for name in COMPUTES - {"train", "recipes"}}
+COMPUTES = {"data", "models", "losses", "metrics", "checkpoints", "train", "accelerate", "recipes"}
+BASE = {name: set() for name in ("data", "models", "losses", "metrics", "checkpoints")}
+MAY_IMPORT = BASE | {
+    "train": {"losses", "checkpoints"},
+    "accelerate": {"data", "checkpoints", "train"},
+    "plots": {"metrics"},
+}
 
 # --- versions ---------------------------------------------------------------------------------------------------------
 
@@ -125,7 +130,7 @@ def test_code_lines_are_counted_without_blank_lines_comments_and_docstrings():
     assert code_lines(source) == {6, 7, 9, 10}
 
 
-@pytest.mark.parametrize(("what", "limit"), [("computes", 900), ("teaches", 800)])
+@pytest.mark.parametrize(("what", "limit"), [("computes", 1300), ("teaches", 850)])
 def test_the_package_stays_small(what, limit):
     sizes = {}
     for path in PACKAGE:

@@ -6,6 +6,8 @@ Every generator has the attribute `latent_dim`; every discriminator returns logi
 from gan_edu.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_edu.models.dcgan import DCGANDiscriminator, DCGANGenerator, dcgan_init
 from gan_edu.models.mlp import MLPDiscriminator, MLPGenerator
+from gan_edu.models.subpixel import SubpixelDiscriminator, SubpixelGenerator
+from gan_edu.models.tutorial import TutorialDiscriminator, TutorialGenerator
 
 __all__ = [
     "ArticleDiscriminator",
@@ -14,5 +16,9 @@ __all__ = [
     "DCGANGenerator",
     "MLPDiscriminator",
     "MLPGenerator",
+    "SubpixelDiscriminator",
+    "SubpixelGenerator",
+    "TutorialDiscriminator",
+    "TutorialGenerator",
     "dcgan_init",
 ]

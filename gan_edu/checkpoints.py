@@ -1,0 +1,71 @@
+"""Files that a training run is kept in: written whole or not at all, read without running what they contain.
+
+What a run consists of is known to `train`, which hands it over as plain data and tensors. Taught in chapter 06.
+"""
+
+import os
+import pickle
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import torch
+
+FORMAT = "gan_edu checkpoint 1"
+
+
+def save(path: str | Path, state: dict) -> None:
+    """Write a checkpoint: tensors, numbers, strings, lists, tuples and dictionaries of them."""
+    write_whole(path, lambda file: torch.save({"format": FORMAT, **state}, file))
+
+
+def load(path: str | Path) -> dict:
+    """Read a checkpoint onto the CPU. Raises ValueError for a file that is cut short, damaged, or of another kind."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is cut short, damaged, or no checkpoint ({type(error).__name__})") from None
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise ValueError(f"{path} is no checkpoint of a training run of gan_edu")
+    return state
+
+
+def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a whole file or none: whenever the process is killed, `path` holds what it held before or what it shall.
+
+    The bytes go into a file beside it, are forced onto the disk, and only then take the name, in one step.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def random_state() -> dict:
+    """Where every random number generator that training may draw from stands: PyTorch's, NumPy's and Python's."""
+    kind, keys, *rest = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), *rest],
+        "python": random.getstate(),
+    }
+
+
+def set_random_state(state: dict) -> None:
+    """Put every random number generator where it stood."""
+    torch.set_rng_state(state["torch"])
+    if torch.cuda.is_available() and state["cuda"]:
+        torch.cuda.set_rng_state_all(state["cuda"])
+    kind, keys, *rest = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))

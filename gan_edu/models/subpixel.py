@@ -1,0 +1,75 @@
+"""A pair that is good per second: all convolutions run on small maps, none on the full-size image.
+
+A transposed convolution that ends at the image's edge multiplies every weight at every second pixel there. A sub-pixel
+convolution (Shi et al. 2016) runs on the map of half that edge, makes four times the channels, and rearranges them: each
+group of four becomes the 2x2 pixels of one channel. The discriminator starts with the inverse.
+"""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from gan_edu.models.checks import check_shape
+from gan_edu.models.dcgan import feature_maps
+
+
+class SubpixelGenerator(nn.Module):
+    """Maps noise (N, latent_dim) to images (N, channels, size, size) in [-1, 1].
+
+    A linear layer makes the smallest feature map, then each 3x3 convolution to four times the channels, followed by
+    `PixelShuffle`, doubles its edge.
+
+    Raises:
+        ValueError: `size` is none of 8, 28, 32, or the noise has another shape.
+    """
+
+    def __init__(self, size: int = 28, channels: int = 1, latent_dim: int = 64, width: int = 32):
+        super().__init__()
+        edge, maps = feature_maps(size, width)
+        self.latent_dim = latent_dim
+        layers = [
+            # No bias where batch norm follows: it would subtract it again.
+            nn.Linear(latent_dim, maps[0] * edge * edge, bias=False),
+            nn.Unflatten(1, (maps[0], edge, edge)),
+            nn.BatchNorm2d(maps[0]),
+            nn.ReLU(),
+        ]
+        for before, after in pairwise(maps):
+            layers += [
+                nn.Conv2d(before, 4 * after, 3, padding=1, bias=False),
+                nn.PixelShuffle(2),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+            ]
+        layers += [nn.Conv2d(maps[-1], 4 * channels, 3, padding=1), nn.PixelShuffle(2), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        check_shape(self, noise, (self.latent_dim,))
+        return self.layers(noise)
+
+
+class SubpixelDiscriminator(nn.Module):
+    """Maps images (N, channels, size, size) in [-1, 1] to logits (N,).
+
+    `PixelUnshuffle` makes of every 2x2 pixels one with four times the channels, which costs nothing; a 3x3 convolution
+    reads that, further ones (kernel 4, stride 2) halve the edge, and a linear layer reads the smallest map. There is
+    no batch norm, so that the logit of one image does not depend on the others in its batch.
+
+    Raises:
+        ValueError: `size` is none of 8, 28, 32, or the images have another shape.
+    """
+
+    def __init__(self, size: int = 28, channels: int = 1, width: int = 12):
+        super().__init__()
+        edge, maps = feature_maps(size, width)
+        self.image_shape = (channels, size, size)
+        maps = maps[::-1]
+        layers = [nn.PixelUnshuffle(2), nn.Conv2d(4 * channels, maps[0], 3, padding=1), nn.LeakyReLU(0.2)]
+        for before, after in pairwise(maps):
+            layers += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(maps[-1] * edge * edge, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        check_shape(self, images, self.image_shape)
+        return self.layers(images).squeeze(1)
