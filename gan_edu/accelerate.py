@@ -20,35 +20,80 @@ PRECISIONS = ("float32", "bfloat16")
 def accelerate(gan: GAN, batches: Batches | None = None, precision: str = "auto", graph: bool | None = None) -> "Step":
     """Make the step of this GAN fast; call it like `train_step`, or pass it on as `train(gan, batches, step=...)`.
 
-    Images are kept as bytes where that loses nothing, networks in the memory layout that convolutions read fastest
-    (channels last); Adam moves all weights in one launch; real samples and fakes pass through D as one batch where no
-    batch norm would mix them; Dropout takes cheaper random numbers on the CPU. Networks, optimizers and batches are
-    changed in place.
+    All of `TRICKS` are applied, in place, to the GAN and its batches.
 
     precision: "float32"; "bfloat16", in which convolutions and matrix products then compute (weights, losses and
         optimizers stay in float32); or "auto", by what the device can do in hardware: `pick_precision`. It is kept as
-        `gan.precision`, also in a checkpoint, so that a run is repeated in the precision that it began with
-    graph: capture the whole step as a CUDA graph, launched at once; by default where the GAN lives on a GPU
+        `gan.precision`, also in a checkpoint, so that a run goes on in the precision that it began with
+    graph: capture the whole step as a CUDA graph, launched at once; by default where the GAN lives on a GPU and both
+        optimizers are Adam, whose rate can lie on the device (another's would be frozen in the graph)
 
-    Raises ValueError for an unknown precision, or for a graph without a GPU.
+    Raises ValueError for an unknown precision, or for a graph without a GPU or without Adam.
     """
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"precision is {precision!r}; choose auto, {' or '.join(PRECISIONS)}")
-    graph = gan.device.type == "cuda" if graph is None else graph
+    adam = all(isinstance(optimizer, torch.optim.Adam) for optimizer in (gan.g_optimizer, gan.d_optimizer))
+    graph = gan.device.type == "cuda" and adam if graph is None else graph
     if graph and gan.device.type != "cuda":
         raise ValueError(f"a CUDA graph needs a GPU, but the GAN is on {gan.device}")
+    if graph and not adam:
+        raise ValueError("a CUDA graph needs Adam for both players: other optimizers' rates would be frozen in it")
+    for trick in TRICKS.values():
+        trick(gan)
     gan.precision = pick_precision(gan.device) if precision == "auto" else precision
-    gan.one_batch = not any(isinstance(module, _BatchNorm) for module in gan.discriminator.modules())
-    for network in (gan.generator, gan.discriminator, gan.ema):
-        if network is not None:
-            network.to(memory_format=torch.channels_last)
-            if gan.device.type == "cpu":
-                _replace_dropout(network)
-    for optimizer in (gan.g_optimizer, gan.d_optimizer):
-        _fuse(optimizer, capturable=graph)
     if batches is not None:
         batches.to_bytes()
-    return CapturedStep() if graph else Step()
+    return CapturedStep(gan) if graph else Step()
+
+
+def channels_last(gan: GAN) -> None:
+    """Keep the channels of a pixel side by side in memory, the layout that convolutions read fastest."""
+    for network in _networks(gan):
+        network.to(memory_format=torch.channels_last)
+
+
+def quick_dropout(gan: GAN) -> None:
+    """Take cheaper random numbers for the masks of Dropout, where the CPU draws them."""
+    if gan.device.type != "cpu":
+        return
+    for module in [module for network in _networks(gan) for module in network.modules()]:
+        for name, child in module.named_children():
+            if type(child) is nn.Dropout:
+                setattr(module, name, QuickDropout(child.p).train(child.training))
+
+
+def one_batch(gan: GAN) -> None:
+    """Send real samples and fakes through D together when it moves, unless batch norm would mix them."""
+    gan.one_batch = not any(isinstance(module, _BatchNorm) for module in gan.discriminator.modules())
+
+
+def fused_adam(gan: GAN) -> None:
+    """Let Adam move all weights of a player in one launch."""
+    _set_adam(gan, fused=True, foreach=False)
+
+
+TRICKS = {
+    "channels last": channels_last,
+    "quick Dropout": quick_dropout,
+    "fused Adam": fused_adam,
+    "one batch": one_batch,
+}
+
+
+def _networks(gan):
+    return [network for network in (gan.generator, gan.discriminator, gan.ema) if network is not None]
+
+
+def _set_adam(gan, **flags):
+    """Set flags of both players' Adam, and bring what it remembers to where it then looks for it."""
+    for optimizer in (gan.g_optimizer, gan.d_optimizer):
+        if isinstance(optimizer, torch.optim.Adam):
+            for group in optimizer.param_groups:
+                group.update(flags)
+            for parameter, state in optimizer.state.items():
+                for name, value in state.items():  # the count of steps, and averages in the layout of the weights
+                    on_device = value.to(parameter.device)
+                    state[name] = on_device if name == "step" else torch.empty_like(parameter).copy_(on_device)
 
 
 def pick_precision(device: torch.device) -> str:
@@ -57,7 +102,8 @@ def pick_precision(device: torch.device) -> str:
         capable = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         used = torch.backends.cpu.get_cpu_capability()  # which may be less than the CPU has
-        capable = used.startswith("AVX512") and torch.cpu.get_capabilities().get("avx512_bf16", False)
+        features = getattr(torch.cpu, "get_capabilities", dict)()  # since PyTorch 2.11
+        capable = used.startswith("AVX512") and features.get("avx512_bf16", False)
     return "bfloat16" if capable else "float32"
 
 
@@ -79,8 +125,12 @@ class CapturedStep(Step):
     that come back are copies. Terms that are not due in every move make a graph for each case.
     """
 
-    def __init__(self):
+    def __init__(self, gan: GAN):
         self.graphs = {}
+        _set_adam(gan, capturable=True)
+        for optimizer in (gan.g_optimizer, gan.d_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"] = torch.tensor(float(group["lr"]), device=gan.device)
 
     def __call__(
         self, gan: GAN, real: Tensor, noise: Tensor | None = None, condition: Tensor | None = None
@@ -123,21 +173,6 @@ class CapturedStep(Step):
         return graph, places, losses
 
 
-def _fuse(optimizer, capturable):
-    """Let Adam move all weights in one launch; for a graph with its rate and its count of steps on the device."""
-    if not isinstance(optimizer, torch.optim.Adam):
-        return
-    for group in optimizer.param_groups:
-        group.update(fused=True, foreach=False, capturable=capturable)
-        device = group["params"][0].device
-        if capturable:
-            group["lr"] = torch.tensor(float(group["lr"]), device=device)
-        for parameter in group["params"]:
-            for name, value in optimizer.state[parameter].items():
-                like = value.to(device) if name == "step" else torch.empty_like(parameter).copy_(value)
-                optimizer.state[parameter][name] = like
-
-
 class QuickDropout(nn.Dropout):
     """Dropout whose mask takes 16 random bits for each value, where PyTorch's takes a number of its own.
 
@@ -145,17 +180,13 @@ class QuickDropout(nn.Dropout):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
+        dropped = round(self.p * 2**16)  # of 2^16 equally likely values
+        if not self.training or dropped == 0:
             return x
+        if dropped == 2**16:
+            return x * 0
         bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
         mask = torch.empty_like(x)
         values = bits.view(torch.int16).as_strided(mask.shape, mask.stride())  # uniform from -2^15 to 2^15 - 1
-        torch.ge(values, round(self.p * 2**16) - 2**15, out=mask)
-        return x * mask.div_(1 - self.p)
-
-
-def _replace_dropout(network):
-    for module in network.modules():
-        for name, child in module.named_children():
-            if type(child) is nn.Dropout:
-                setattr(module, name, QuickDropout(child.p).train(child.training))
+        torch.ge(values, dropped - 2**15, out=mask)
+        return x * mask.div_(1 - dropped / 2**16)

@@ -4,8 +4,8 @@ What a run consists of is known to `train`, which hands it over as plain data an
 """
 
 import os
-import pickle
 import random
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -14,18 +14,28 @@ import numpy as np
 import torch
 
 FORMAT = "gan_edu checkpoint 1"
+PLAIN = (bool, int, float, str, type(None))
 
 
 def save(path: str | Path, state: dict) -> None:
-    """Write a checkpoint: tensors, numbers, strings, lists, tuples and dictionaries of them."""
+    """Write a checkpoint: tensors, numbers, strings, lists, tuples and dictionaries of them, else TypeError."""
+    _check_plain(state, "state")  # what `load` refuses must not replace a checkpoint that it reads
     write_whole(path, lambda file: torch.save({"format": FORMAT, **state}, file))
 
 
 def load(path: str | Path) -> dict:
-    """Read a checkpoint onto the CPU. Raises ValueError for a file that is cut short, damaged, or of another kind."""
+    """Read a checkpoint onto the CPU.
+
+    Raises ValueError for a file that is cut short, damaged, or of another kind; OSError where there is none to read.
+    """
     try:
+        with zipfile.ZipFile(path) as parts:  # so `torch.save` writes, with a checksum of each part
+            if damaged := parts.testzip():
+                raise zipfile.BadZipFile(damaged)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except Exception as error:  # damaged bytes can make a reader stumble over anything
         raise ValueError(f"{path} is cut short, damaged, or no checkpoint ({type(error).__name__})") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ValueError(f"{path} is no checkpoint of a training run of gan_edu")
@@ -47,6 +57,20 @@ def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _check_plain(value, name):
+    """Is the value of the types that `torch.load` reads with `weights_only`? A NumPy number or a NamedTuple is not."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_plain(key, f"a key of {name}")
+            _check_plain(item, f"{name}[{key!r}]")
+    elif type(value) in (list, tuple):
+        for i, item in enumerate(value):
+            _check_plain(item, f"{name}[{i}]")
+    elif not isinstance(value, torch.Tensor) and type(value) not in PLAIN:
+        kind = type(value).__name__
+        raise TypeError(f"{name} is a {kind}; a checkpoint holds tensors, numbers, strings, lists, tuples and dicts")
 
 
 def random_state() -> dict:

@@ -42,8 +42,9 @@ class Floor(NamedTuple):
     copy: float
 
 
-def floor(device: torch.device | str = "cpu", size: int = 1024, repeats: int = 10) -> Floor:
+def floor(device: torch.device | str = "cpu", repeats: int = 10) -> Floor:
     """Measure the product of two matrices (2 size^3 operations) and a copy of 64 MB (read once, written once)."""
+    size = 512 if torch.device(device).type == "cpu" else 8192
     a = torch.randn(size, size, device=device)
     memory = torch.zeros(2**24, device=device)
     products = [2 * size**3 / _least_seconds(lambda m=m: m @ m, repeats) for m in (a, a.bfloat16())]

@@ -282,7 +282,8 @@ def _load_optimizer(optimizer, state):
         saved, own = state["state"].get(i, {}), optimizer.state[parameter]
         for name in [name for name in saved if name not in own]:
             beside = parameter.device if group.get("fused") or group.get("capturable") else "cpu"
-            own[name] = torch.empty((), device=beside) if name == "step" else torch.empty_like(parameter)
+            count = name == "step" or saved[name].shape != parameter.shape  # one number for the whole parameter
+            own[name] = torch.empty((), device=beside) if count else torch.empty_like(parameter)
         for name, value in own.items():
             value.copy_(saved[name]) if name in saved else value.zero_()
     for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
@@ -333,7 +334,7 @@ def train(
     """Play `steps` steps on an endless iterator of real batches, or of (real, condition); returns their History.
 
     d_steps: D's moves for each of G's; the extra ones have fresh data and fresh noise
-    step: what a step is, called like `train_step`; `accelerate` makes a faster one
+    step: what a step is, called like `train_step`; `accelerate` makes a faster one (D's extra moves stay plain)
     snapshots: how many times, evenly spread from before the first step to after the last one, samples of the same
         `snapshot_size` draws of noise (with that many rows of `snapshot_condition`, where there are conditions) are
         kept, and `evaluate(gan)` is called
@@ -347,12 +348,16 @@ def train(
     the batches end, or are on another device than the GAN, and where the checkpoint is none or of another run.
     """
     _check_counts(steps=steps, d_steps=d_steps, snapshot_size=snapshot_size, save_every=save_every)
+    if checkpoint is not None and not hasattr(batches, "state_dict"):
+        raise ValueError("a checkpoint keeps the place in the batches, which these do not tell: pass data.Batches")
     run = _Run(gan, batches, steps, snapshots, snapshot_size, snapshot_condition, evaluate, final_rate, d_steps)
     if checkpoint is not None and Path(checkpoint).exists():
         run.load_state_dict(checkpoints.load(checkpoint))
     bar = tqdm(total=steps, initial=run.done, disable=not progress, leave=False)
     try:
         run.snapshot()
+        if checkpoint is not None:
+            checkpoints.save(checkpoint, run.state_dict())  # what cannot be saved fails now, not after an hour
         while run.done < steps:
             run.turn(step)
             if run.done % 100 == 0 or run.done == steps or run.done in run.moments:
@@ -424,9 +429,13 @@ class _Run:
 
     def plan(self):
         """What a saved run must share with this one."""
-        game = {"loss": self.gan.loss.name, "updates": self.gan.updates, "ema": self.gan.ema_decay}
+        gan, batch_size = self.gan, getattr(self.batches, "batch_size", None)
+        terms = [(term.name, term.weight, term.every) for term in (*gan.d_terms, *gan.g_terms)]
+        optimizers = [type(optimizer).__name__ for optimizer in (gan.g_optimizer, gan.d_optimizer)]
+        game = {"loss": gan.loss.name, "updates": gan.updates, "terms": terms, "optimizers": optimizers}
+        average = {"ema": gan.ema_decay, "ema_warmup": gan.ema_warmup}
         loop = {"steps": self.steps, "d_steps": self.d_steps, "final_rate": self.final_rate, "snapshots": self.moments}
-        return {**loop, **game}
+        return {**loop, "batch_size": batch_size, **game, **average}
 
     def state_dict(self):
         kept = {name: getattr(self.history, name) for name in ("steps", "samples", "scores")}
@@ -439,10 +448,12 @@ class _Run:
         }
 
     def load_state_dict(self, state):
-        if state["plan"] != self.plan():
-            raise ValueError(f"the checkpoint is of a run with {state['plan']}, this one has {self.plan()}")
-        self.gan.load_state_dict(state["gan"])
+        saved, own = state.get("plan", {}), self.plan()
+        if differing := [name for name in own if saved.get(name) != own[name]]:
+            pairs = ", ".join(f"{name} = {saved.get(name)}, here it is {own[name]}" for name in differing)
+            raise ValueError(f"the checkpoint is of another run: {pairs}")
         self.batches.load_state_dict(state["batches"])
+        self.gan.load_state_dict(state["gan"])
         run = state["run"]
         self.done, self.rates = run["done"], run["rates"]
         self.losses.copy_(run["losses"])

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before anything imports torch
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # before anything imports torch; set it to test on a GPU
 
 import matplotlib
 import nbformat

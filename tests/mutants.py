@@ -40,11 +40,17 @@ MUTANTS = (
     Mutant("gradients-not-cleared", "train.py", "    optimizer.zero_grad(set_to_none=True)\n", "",
            "test_train.py", "03"),
     Mutant("always-alternating", "train.py", 'if gan.updates == "alternating":', "if True:", "test_train.py", "03"),
-    Mutant("ema-reversed", "train.py", "average.lerp_(weight, 1 - self.ema_decay)",
-           "average.lerp_(weight, self.ema_decay)", "test_train.py", "03"),
+    Mutant("ema-reversed", "train.py", "average.lerp_(weight, share)",
+           "average.lerp_(weight, 1 - share)", "test_train.py", "03"),
     Mutant("coverage-of-anything", "metrics.py", "(3 * std) ** 2", "(300 * std) ** 2", "test_metrics.py", "04"),
     Mutant("upsampling-without-stride", "models/dcgan.py", "nn.ConvTranspose2d(before, after, 4, stride=2, padding=1",
            "nn.ConvTranspose2d(before, after, 3, stride=1, padding=1", "test_models.py", "05"),
+    Mutant("halves-swapped", "train.py", "return both[: len(real)], both[len(real) :]",
+           "return both[len(real) :], both[: len(real)]", "test_accelerate.py", "06"),
+    Mutant("random-numbers-not-restored", "train.py", '        checkpoints.set_random_state(state["random"])\n', "",
+           "test_checkpoints.py", "06"),
+    Mutant("average-without-warm-up", "train.py", "        if self.ema_warmup:\n", "        if False:\n",
+           "test_train.py", "06"),
 )  # fmt: skip
 
 

@@ -239,6 +239,58 @@ def test_the_real_mnist_has_its_published_counts():
     assert data.mnist(train=False).images.shape == (10_000, 1, 28, 28)
 
 
+# Images as bytes, and the place in the stream
+
+
+def test_bytes_come_out_as_exactly_the_floats_that_went_in():
+    levels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).repeat(6, 1, 1, 1)
+    floats = levels.float() / 127.5 - 1  # as every data set of the course is made
+    plain, kept = (data.Batches(floats, batch_size=3, seed=4) for _ in range(2))
+    kept.to_bytes()
+    assert kept.tensors[0].dtype == torch.uint8 and torch.equal(kept.tensors[0], levels)
+    for a, b, _ in zip(plain, kept, range(5), strict=False):
+        assert b.dtype == torch.float32 and torch.equal(a, b)
+
+
+def test_bytes_given_are_pixels():
+    (batch,) = torch.unbind(
+        next(data.Batches(torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3), batch_size=1))
+    )
+    assert batch.tolist() == pytest.approx([-1, -0.6, 1])
+
+
+@pytest.mark.parametrize("change", ["digits", "noise", "too large", "points", "labels", "float64", "NaN"])
+def test_what_would_lose_by_it_is_not_kept_as_bytes(change):
+    exact = torch.arange(256.0).reshape(4, 1, 8, 8) / 127.5 - 1
+    tensors = {
+        "digits": data.digits().images,  # 17 levels, sixteenths, which are no multiples of 1/127.5
+        "noise": torch.rand(4, 1, 8, 8),
+        "too large": exact * 1.5,
+        "points": torch.tensor([[-1.0, 1.0]]),
+        "labels": torch.arange(4),
+        "float64": exact.double(),
+        "NaN": torch.where(exact == 1, torch.nan, exact),
+    }
+    batches = data.Batches(tensors[change], batch_size=1)
+    batches.to_bytes()
+    assert batches.tensors[0].dtype == tensors[change].dtype
+    torch.testing.assert_close(batches.tensors[0], tensors[change], rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3, 4, 9])
+def test_a_stream_goes_on_where_another_stood(taken):
+    items = torch.arange(10)  # three batches of three an epoch, and one left over
+    stream, other = data.Batches(items, batch_size=3, seed=1), data.Batches(items, batch_size=3, seed=2)
+    for _ in range(taken):
+        next(stream)
+    state = stream.state_dict()
+    ahead = [next(stream).tolist() for _ in range(8)]
+    other.load_state_dict(state)
+    assert [next(other).tolist() for _ in range(8)] == ahead
+    with pytest.raises(ValueError, match="went over 10 items, here are 12"):
+        data.Batches(torch.arange(12), batch_size=3).load_state_dict(state)
+
+
 # The reader's own pictures
 
 FILES = {"cats/red.png": picture("red"), "dogs/blue.png": picture("blue"), "dogs/broken.png": b"\x89PNG not really"}

@@ -1,7 +1,11 @@
 """The networks against published shapes and parameter counts that were worked out by hand."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
+from scipy.signal import correlate2d
 from torch import nn
 
 from gan_edu.models import (
@@ -11,8 +15,13 @@ from gan_edu.models import (
     DCGANGenerator,
     MLPDiscriminator,
     MLPGenerator,
+    SubpixelDiscriminator,
+    SubpixelGenerator,
+    TutorialDiscriminator,
+    TutorialGenerator,
     dcgan_init,
 )
+from gan_edu.models.tutorial import like_keras
 
 GENERATORS = {
     "mlp": (lambda: MLPGenerator(latent_dim=3, data_dim=2), (2,)),
@@ -21,6 +30,9 @@ GENERATORS = {
     "dcgan 32": (lambda: DCGANGenerator(size=32, channels=3, latent_dim=3, width=8), (3, 32, 32)),
     "article 28": (lambda: ArticleGenerator(latent_dim=3), (1, 28, 28)),
     "article 32": (lambda: ArticleGenerator(size=32, channels=3, latent_dim=3), (3, 32, 32)),
+    "subpixel 8": (lambda: SubpixelGenerator(size=8, channels=1, latent_dim=3, width=8), (1, 8, 8)),
+    "subpixel 28": (lambda: SubpixelGenerator(size=28, channels=1, latent_dim=3, width=8), (1, 28, 28)),
+    "subpixel 32": (lambda: SubpixelGenerator(size=32, channels=3, latent_dim=3, width=8), (3, 32, 32)),
 }
 DISCRIMINATORS = {
     "mlp": (lambda: MLPDiscriminator(data_dim=2), (2,)),
@@ -32,6 +44,11 @@ DISCRIMINATORS = {
     ),
     "article 28": (lambda: ArticleDiscriminator(size=28, channels=1), (1, 28, 28)),
     "article 32": (lambda: ArticleDiscriminator(), (3, 32, 32)),
+    "tutorial 28": (TutorialDiscriminator, (1, 28, 28)),
+    "tutorial 32": (lambda: TutorialDiscriminator(size=32, channels=3), (3, 32, 32)),
+    "subpixel 8": (lambda: SubpixelDiscriminator(size=8, channels=1, width=8), (1, 8, 8)),
+    "subpixel 28": (lambda: SubpixelDiscriminator(size=28, channels=1, width=8), (1, 28, 28)),
+    "subpixel 32": (lambda: SubpixelDiscriminator(size=32, channels=3, width=8), (3, 32, 32)),
 }
 every_generator = pytest.mark.parametrize(("build", "shape"), GENERATORS.values(), ids=GENERATORS)
 every_discriminator = pytest.mark.parametrize(("build", "shape"), DISCRIMINATORS.values(), ids=DISCRIMINATORS)
@@ -155,6 +172,10 @@ def test_dcgan_doubles_and_halves_the_edge(size, maps):
         # linear to 12544; batch norm; 5x5 kernels, the first two followed by batch norm
         (ArticleGenerator(), 100 * 12544 + 2 * 12544 + 25 * (256 * 128 + 128 * 64 + 64) + 2 * 128 + 2 * 64),
         (ArticleDiscriminator(), 25 * 3 * 64 + 64 + 25 * 64 * 128 + 128 + 128 * 64 + 1),
+        # linear; batch norm; 64 -> 4 x 32, kernel 3x3; batch norm; 32 -> 32; batch norm; 32 -> 4 x 1, with bias
+        (SubpixelGenerator(28), 64 * 64 * 49 + 2 * 64 + 9 * 64 * 128 + 9 * 32 * 32 + 2 * 2 * 32 + 9 * 32 * 4 + 4),
+        # 4 x 1 -> 20, kernel 3x3; 20 -> 40, kernel 4x4; 40 -> 40, kernel 3x3; linear
+        (SubpixelDiscriminator(28), 9 * 4 * 20 + 20 + 16 * 20 * 40 + 40 + 9 * 40 * 40 + 40 + 40 * 49 + 1),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
 )
@@ -211,6 +232,205 @@ def test_article_pair_fits_when_both_get_one_size(size):
     assert ArticleDiscriminator(size, 3)(images).shape == (4,)
 
 
+@pytest.mark.parametrize(
+    ("size", "maps"),
+    {
+        8: [(32, 2, 2), (16, 4, 4), (1, 8, 8)],
+        28: [(32, 7, 7), (16, 14, 14), (1, 28, 28)],
+        32: [(64, 4, 4), (32, 8, 8), (16, 16, 16), (1, 32, 32)],
+    }.items(),
+)
+def test_subpixel_doubles_and_halves_the_edge_and_no_convolution_runs_at_full_size(size, maps):
+    generator, discriminator = SubpixelGenerator(size, width=16), SubpixelDiscriminator(size, width=16)
+    noise, images = torch.randn(2, 64), torch.randn(2, 1, size, size)
+    assert shapes_after_each(generator, (nn.Unflatten, nn.PixelShuffle), noise) == maps
+    convolved = [(4 * channels, edge // 2, edge // 2) for channels, edge, _ in maps[1:]]
+    assert shapes_after_each(generator, nn.Conv2d, noise) == [*convolved[:-1], maps[-2], convolved[-1]]
+    assert shapes_after_each(discriminator, nn.Conv2d, images) == [*maps[-2::-1], maps[0]]
+
+
+def test_subpixel_discriminator_judges_images_alone_in_training_too_and_without_chance():
+    discriminator, images = SubpixelDiscriminator(), torch.randn(6, 1, 28, 28)
+    assert discriminator.training
+    torch.testing.assert_close(discriminator(images)[:2], discriminator(images[:2]), rtol=1e-4, atol=1e-5)
+
+
+def test_subpixel_discriminator_weighs_what_it_sees_in_one_place_by_what_it_sees_in_another():
+    """A sum over places, or a network that looks a few pixels far, has no mixed differences: d1 d2 D = 0."""
+    discriminator = SubpixelDiscriminator().double()
+    empty, left, right = (torch.zeros(1, 1, 28, 28).double() for _ in range(3))
+    left[..., 10:14, 7:9], right[..., 10:14, 23:25] = 1.0, 1.0  # 14 pixels between them
+    mixed = discriminator(left + right) - discriminator(left) - discriminator(right) + discriminator(empty)
+    assert mixed.abs() > 1e-6
+
+
+# TensorFlow's tutorial: the article's layers as Keras computes them
+
+
+def halving_and_doubling():
+    """A convolution of stride 2 and a transposed one with the same weights, both as Keras pads them, in float64."""
+    down = nn.Sequential(nn.Conv2d(2, 3, 5, stride=2, padding=2, bias=False))
+    up = nn.Sequential(nn.ConvTranspose2d(3, 2, 5, stride=2, padding=2, output_padding=1, bias=False))
+    for layers in (down, up):
+        like_keras(layers.double())
+    (weight,), (other,) = down.parameters(), up.parameters()
+    other.data.copy_(weight.data)
+    return down, up, weight.detach().numpy()
+
+
+@pytest.mark.parametrize("edge", [4, 14, 28])
+def test_same_padding_of_stride_two_puts_one_row_before_and_two_after(edge):
+    down, _, weight = halving_and_doubling()
+    images = np.random.default_rng(0).normal(size=(2, 2, edge, edge))
+    padded = np.pad(images, ((0, 0), (0, 0), (1, 2), (1, 2)))
+    expected = [
+        [sum(correlate2d(channel, w, "valid") for channel, w in zip(image, kernel, strict=True)) for kernel in weight]
+        for image in padded
+    ]
+    found = down(torch.from_numpy(images)).detach().numpy()
+    assert found.shape == (2, 3, edge // 2, edge // 2)
+    np.testing.assert_allclose(found, np.array(expected)[..., ::2, ::2], atol=1e-12)
+
+
+@pytest.mark.parametrize("edge", [4, 14, 28])
+def test_the_transposed_convolution_is_the_adjoint_of_the_convolution(edge):
+    down, up, _ = halving_and_doubling()
+    images, maps = torch.randn(2, 2, edge, edge).double(), torch.randn(2, 3, edge // 2, edge // 2).double()
+    assert up(maps).shape == images.shape
+    assert (down(images) * maps).sum().item() == pytest.approx((images * up(maps)).sum().item(), rel=1e-12)
+
+
+def test_the_tutorials_padding_is_not_the_articles():
+    torch.manual_seed(0)
+    tutorial, article = TutorialDiscriminator().eval(), ArticleDiscriminator(28, 1).eval()
+    pairs = zip(article.parameters(), tutorial.parameters(), strict=True)
+    with torch.no_grad():
+        for ours, theirs in pairs:
+            ours.copy_(theirs)
+    spot = torch.zeros(1, 1, 28, 28)
+    spot[..., 0, 0] = 1.0  # in the corner, the two centre their kernels one pixel apart
+    assert (tutorial(spot) - article(spot)).abs() > 1e-5
+
+
+def test_the_tutorial_has_the_counts_that_keras_prints():
+    # Its `summary()`: 2,330,944 parameters of G, of which 25,472 are batch norm's statistics; 212,865 of D.
+    generator = TutorialGenerator()
+    statistics = sum(b.numel() for name, b in generator.named_buffers() if "num_batches" not in name)
+    assert statistics == 25_472 == 2 * (12544 + 128 + 64)
+    assert count(generator) + statistics == 2_330_944
+    assert count(TutorialDiscriminator()) == 212_865
+
+
+def test_the_tutorials_maps_are_those_of_keras():
+    kinds = (nn.Linear, nn.Unflatten, nn.ZeroPad2d, nn.Tanh)
+    shapes = shapes_after_each(TutorialGenerator(), kinds, torch.randn(2, 100))
+    assert shapes == [(12544,), (256, 7, 7), (64, 14, 14), (1, 28, 28), (1, 28, 28)]
+    halves = shapes_after_each(TutorialDiscriminator(), nn.Conv2d, torch.randn(2, 1, 28, 28))
+    assert halves == [(64, 14, 14), (128, 7, 7)]
+
+
+def test_batch_norm_of_the_tutorial_has_the_numbers_of_keras():
+    norms = [layer for layer in TutorialGenerator().modules() if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d)]
+    assert len(norms) == 3
+    for norm in norms:
+        x = 3 + 2 * torch.randn(64, norm.num_features, *[1] * isinstance(norm, nn.BatchNorm2d) * 2)
+        axes = [axis for axis in range(x.dim()) if axis != 1]
+        mean, variance = x.mean(axes, keepdim=True), x.var(axes, keepdim=True, correction=0)
+        torch.testing.assert_close(norm(x), (x - mean) / (variance + 1e-3).sqrt())
+        torch.testing.assert_close(norm.running_mean, 0.01 * mean.flatten())  # 0.99 of the start, which is 0
+
+
+@pytest.mark.parametrize("network", [TutorialGenerator, TutorialDiscriminator])
+def test_weights_of_the_tutorial_are_glorots(network):
+    layers = [m for m in network().modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
+    assert len(layers) == {TutorialGenerator: 4, TutorialDiscriminator: 3}[network]
+    for layer in layers:
+        fans = sum(layer.weight.shape[:2]) * layer.weight[0, 0].numel()  # the field of a kernel times both channels
+        bound, n = math.sqrt(6 / fans), layer.weight.numel()
+        assert bound * (1 - 20 / n) < layer.weight.abs().max() <= bound
+        assert layer.weight.mean().item() == pytest.approx(0, abs=5 * bound / math.sqrt(3 * n))
+        assert layer.weight.var().item() == pytest.approx(bound**2 / 3, rel=5 / math.sqrt(n))
+        assert layer.bias is None or not layer.bias.any()
+
+
+def keras_pair(keras):
+    """The two networks of the tutorial, written with Keras."""
+    layers = keras.layers
+    kernel = {"kernel_size": 5, "padding": "same"}
+    generator = keras.Sequential(
+        [
+            layers.Input((100,)),
+            layers.Dense(7 * 7 * 256, use_bias=False),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(),
+            layers.Reshape((7, 7, 256)),
+            layers.Conv2DTranspose(128, strides=1, use_bias=False, **kernel),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(),
+            layers.Conv2DTranspose(64, strides=2, use_bias=False, **kernel),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(),
+            layers.Conv2DTranspose(1, strides=2, use_bias=False, activation="tanh", **kernel),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Conv2D(64, strides=2, **kernel),
+            layers.LeakyReLU(),
+            layers.Dropout(0.3),
+            layers.Conv2D(128, strides=2, **kernel),
+            layers.LeakyReLU(),
+            layers.Dropout(0.3),
+            layers.Flatten(),
+            layers.Dense(1),
+        ]
+    )
+    return generator, discriminator
+
+
+def give_weights(network, keras_network):
+    """Copy weights into Keras' layers: kernels are (height, width, in, out) there, and maps end in their channels."""
+    ours = [m for m in network.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.ConvTranspose2d)]
+    kinds = ("Dense", "Conv2D", "Conv2DTranspose")
+    theirs = [layer for layer in keras_network.layers if type(layer).__name__ in kinds]
+    for layer, keras_layer in zip(ours, theirs, strict=True):
+        weight = layer.weight.detach().numpy()
+        if weight.ndim == 4:
+            weight = weight.transpose(2, 3, 1, 0)
+        elif weight.shape[1] == 100:
+            weight = weight.reshape(256, 49, 100).transpose(2, 1, 0).reshape(100, -1)
+        else:
+            weight = weight.reshape(128, 49).T.reshape(-1, 1)
+        keras_layer.set_weights([weight] + ([] if layer.bias is None else [layer.bias.detach().numpy()]))
+
+
+@pytest.fixture(scope="module")
+def keras():
+    tensorflow = pytest.importorskip("tensorflow", reason="compares with Keras where TensorFlow is installed")
+    return tensorflow.keras
+
+
+def test_the_tutorials_pair_is_that_of_keras(keras):
+    torch.manual_seed(0)
+    generator, discriminator = TutorialGenerator(), TutorialDiscriminator()
+    keras_generator, keras_discriminator = keras_pair(keras)
+    assert keras_generator.count_params() == 2_330_944 and keras_discriminator.count_params() == 212_865
+    with torch.no_grad():
+        for bias in (p for p in discriminator.parameters() if p.dim() == 1):
+            bias.normal_()
+        give_weights(generator, keras_generator)
+        give_weights(discriminator, keras_discriminator)
+        noise = torch.randn(16, 100)
+        for training in (True, False):  # by statistics of the batch, then by those that were kept
+            fakes = generator.train(training)(noise)
+            expected = np.array(keras_generator(noise.numpy(), training=training)).transpose(0, 3, 1, 2)
+            np.testing.assert_allclose(fakes.numpy(), expected, atol=1e-5)
+        logits = discriminator.eval()(fakes)
+        expected = np.array(keras_discriminator(fakes.numpy().transpose(0, 2, 3, 1), training=False))[:, 0]
+        np.testing.assert_allclose(logits.numpy(), expected, atol=1e-5)
+
+
 @every_generator
 def test_wrong_noise_is_named(build, shape):
     name = type(build()).__name__
@@ -227,7 +447,7 @@ def test_wrong_data_is_named(build, shape):
             build()(wrong)
 
 
-@pytest.mark.parametrize("pair", [DCGANGenerator, DCGANDiscriminator])
+@pytest.mark.parametrize("pair", [DCGANGenerator, DCGANDiscriminator, SubpixelGenerator, SubpixelDiscriminator])
 def test_dcgan_size_that_does_not_exist(pair):
     with pytest.raises(ValueError, match="size 30; choose one of 8, 28, 32"):
         pair(size=30)

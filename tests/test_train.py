@@ -331,6 +331,32 @@ def test_the_moving_average_is_its_closed_form():
     assert not any(p.requires_grad or p.grad is not None for p in gan.ema.parameters())
 
 
+@pytest.mark.parametrize("decay", [0.5, 0.99])
+def test_the_moving_average_warms_up_by_its_closed_form(decay):
+    # After t steps the decay is min(decay, (1 + t) / (10 + t)); 0.5 is reached at t = 8.
+    gan = linear_gan(ema=decay, ema_warmup=True)
+    expected = linear_weights(gan)[:2]
+    for t, (x, z) in enumerate(linear_batches(20)):
+        train.train_step(gan, torch.from_numpy(x), torch.from_numpy(z))
+        now = min(decay, (1 + t) / (10 + t))
+        expected = now * expected + (1 - now) * linear_weights(gan)[:2]
+        averages = [p.item() for p in gan.ema.parameters()]
+        np.testing.assert_allclose(averages, expected, atol=1e-6)  # the share is a number of float32
+    assert gan.ema_moves.item() == 20
+
+
+def test_without_a_warm_up_the_first_average_is_the_random_start_and_with_one_it_is_not():
+    far = {}
+    for warm in (False, True):
+        gan, ((x, z),) = linear_gan(ema=0.999, ema_warmup=warm, rate=0.5), linear_batches(1)
+        start = linear_weights(gan)[:2]
+        train.train_step(gan, torch.from_numpy(x), torch.from_numpy(z))
+        average = np.array([p.item() for p in gan.ema.parameters()])
+        moved = linear_weights(gan)[:2] - start
+        far[warm] = (average - start) @ moved / (moved @ moved)  # 0 is the start, 1 the weights of now
+    assert far == {False: pytest.approx(0.001), True: pytest.approx(0.9)}
+
+
 def test_the_average_copies_the_statistics_of_batch_norm_and_samples_in_evaluation_mode():
     gan, real = convolutional_gan()
     gan = train.GAN(gan.generator, gan.discriminator, ema=0.99, device="cpu")
@@ -605,3 +631,59 @@ def test_networks_in_float64_train_with_a_penalty():
     gan = train.GAN(generator, discriminator, d_terms=[losses.penalty("r1", 1.0)], device="cpu")
     train.train_step(gan, torch.randn(16, 2, dtype=torch.float64))
     assert gan.sample(4).dtype == torch.float64
+
+
+# --- chapter 06: the step as an argument, and a game as a dictionary --------------------------------------------------
+
+
+def test_train_plays_the_step_that_it_is_given():
+    gan, seen = mlp_gan(), []
+
+    def step(*given, **named):
+        seen.append((given[0], given[1].shape, named))
+        return train.train_step(*given, **named)
+
+    history = train.train(gan, points(), 3, step=step, progress=False)
+    assert seen == [(gan, (16, 2), {"condition": None})] * 3 and len(history.generator) == 3
+
+
+def test_a_game_loaded_from_another_plays_on_like_it():
+    settings = {"ema": 0.9, "ema_warmup": True, "d_terms": [penalty("r1", 0.1, every=3)]}
+    played, other = mlp_gan(**settings), mlp_gan(seed=1, **settings)
+    for _ in range(5):
+        train.train_step(played, next(points()))
+    before = [p.data_ptr() for p in other.generator.parameters()]
+    other.load_state_dict(copy.deepcopy(played.state_dict()))
+    assert before == [p.data_ptr() for p in other.generator.parameters()]  # in place: a captured graph reads there
+    for _ in range(5):
+        batch, noise = next(points()), torch.randn(16, played.latent_dim)
+        assert train.train_step(played, batch, noise) == train.train_step(other, batch, noise)
+    for name in ("generator", "discriminator", "ema"):
+        assert same(state(getattr(played, name)), state(getattr(other, name)))
+    assert (other.steps, other.d_moves, other.g_moves, other.ema_moves.item()) == (10, 10, 10, 10)
+
+
+def test_a_new_game_loaded_into_a_played_one_makes_it_new():
+    new, played = mlp_gan(), mlp_gan()
+    for _ in range(3):
+        train.train_step(played, next(points()))
+    played.load_state_dict(copy.deepcopy(new.state_dict()))
+    batch, noise = next(points()), torch.randn(16, new.latent_dim)
+    for gan in (new, played):
+        train.train_step(gan, batch, noise)
+    assert same(state(new.generator), state(played.generator)) and new.steps == played.steps == 1  # no old moments
+
+
+def test_a_game_with_other_networks_cannot_be_loaded():
+    with pytest.raises(ValueError, match="the saved game has another generator"):
+        convolutional_gan()[0].load_state_dict(mlp_gan().state_dict())
+    with pytest.raises(ValueError, match="the saved game has another ema"):
+        mlp_gan(ema=0.9).load_state_dict(mlp_gan().state_dict())
+
+
+@pytest.mark.parametrize("kind", [float, torch.tensor], ids=["a number", "a tensor"])
+def test_a_rate_is_set_where_it_is_read(kind):
+    group = {"lr": kind(0.1)}
+    place = group["lr"]
+    train.set_rate(group, 0.25)
+    assert float(group["lr"]) == 0.25 and (group["lr"] is place) == (kind is torch.tensor)

@@ -12,8 +12,8 @@ class Batches:
     appears again, but for those of the incomplete last batch of an epoch, which is dropped.
 
     Args:
-        tensors: one or more tensors `(N, ...)`, for example images and their labels. Tensors of bytes (uint8) are taken
-            for pixels in 0..255: they are kept as bytes, and come out as float32 in [-1, 1].
+        tensors: one or more tensors `(N, ...)`, for example images and their labels. Images of bytes, `(N, C, H, W)` of
+            uint8, are kept as bytes, and come out as float32 in [-1, 1].
         batch_size: items in a batch, at most N.
         device: where the data is kept and the batches come out.
         seed: decides the order, which is the same on every device.
@@ -73,11 +73,11 @@ class Batches:
 
 
 def _to_floats(pixels: Tensor) -> Tensor:
-    return pixels.float() / 127.5 - 1 if pixels.dtype == torch.uint8 else pixels
+    return pixels.float() / 127.5 - 1 if pixels.dtype == torch.uint8 and pixels.ndim == 4 else pixels
 
 
 def _to_bytes(images: Tensor) -> Tensor:
-    if images.ndim != 4 or not images.is_floating_point() or images.abs().max() > 1:
+    if images.ndim != 4 or images.dtype != torch.float32 or images.abs().max() > 1:
         return images
     pixels = ((images + 1) * 127.5).round().to(torch.uint8)
     return pixels if torch.equal(_to_floats(pixels), images) else images

@@ -19,16 +19,20 @@ from gan_edu.exercises.chapter_04 import (
     check_my_training,
 )
 from gan_edu.exercises.chapter_05 import check_doubling, check_keeping_std, check_mended_generator
+from gan_edu.exercises.chapter_06 import check_counted_step, check_follow, check_mended_checkpoint
 from gan_edu.exercises.core import Mark, outcome, predict, progress
 
 __all__ = [
     "Mark",
     "check_best_reply",
+    "check_counted_step",
     "check_doubling",
     "check_five_questions",
+    "check_follow",
     "check_keeping_std",
     "check_least_squares",
     "check_logit",
+    "check_mended_checkpoint",
     "check_mended_generator",
     "check_mended_gradients",
     "check_mended_noise",

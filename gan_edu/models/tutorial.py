@@ -9,18 +9,18 @@ from gan_edu.models.article import ArticleDiscriminator, ArticleGenerator
 
 
 class TutorialGenerator(ArticleGenerator):
-    """Maps noise (N, 100) to images (N, 1, 28, 28) in [-1, 1], like the tutorial's `make_generator_model`."""
+    """Maps noise (N, 100) to images (N, channels, size, size) in [-1, 1]; the tutorial's are (N, 1, 28, 28)."""
 
-    def __init__(self):
-        super().__init__(size=28, channels=1, latent_dim=100)
+    def __init__(self, size: int = 28, channels: int = 1):
+        super().__init__(size, channels, latent_dim=100)
         like_keras(self.net)
 
 
 class TutorialDiscriminator(ArticleDiscriminator):
-    """Maps images (N, 1, 28, 28) to logits (N,), like the tutorial's `make_discriminator_model`."""
+    """Maps images (N, channels, size, size) to logits (N,)."""
 
-    def __init__(self):
-        super().__init__(size=28, channels=1)
+    def __init__(self, size: int = 28, channels: int = 1):
+        super().__init__(size, channels)
         like_keras(self.net)
 
 
@@ -30,6 +30,7 @@ def like_keras(layers: nn.Sequential) -> None:
     Batch norm keeps 0.99 of its running statistics, which PyTorch calls momentum 0.01, and adds 1e-3 to the variance.
     Weights are drawn as by Glorot and Bengio (2010), biases are zero. `padding="same"` of kernel 5 and stride 2 needs 3
     rows: one goes before and two after, where PyTorch's `padding=2` puts two before. LeakyReLU's slope is 0.3 already.
+    One difference is left: the running variance is PyTorch's, n / (n - 1) times that of Keras.
     """
     for i, layer in enumerate(layers):
         if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):

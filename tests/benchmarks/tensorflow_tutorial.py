@@ -101,7 +101,7 @@ class Tutorial:
         return {"seconds": self.seconds, "steps": self.steps}
 
     def sample(self, n: int, seed: int, path: str) -> dict:
-        """Write `n` samples (n, 1, 28, 28) in [-1, 1] to a file of NumPy's; training's random numbers are not touched."""
+        """Write `n` samples (n, 1, 28, 28) in [-1, 1] to NumPy's file; training's random numbers are left alone."""
         noise = tf.random.stateless_normal([n, 100], [seed, 0])
         batches = [self.generator(noise[i : i + 500], training=False).numpy() for i in range(0, n, 500)]
         np.save(path, np.concatenate(batches).transpose(0, 3, 1, 2))

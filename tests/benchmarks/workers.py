@@ -1,6 +1,6 @@
 """Contestants in processes of their own, so that the thread pools of two frameworks do not disturb each other.
 
-A worker says one line of JSON when it is ready, and then answers each line of JSON that it reads with another one, until
+A worker says one line of JSON when it is ready and then answers each line of JSON that it reads with another, until
 its input ends. This file needs the standard library alone: a worker may run in an interpreter that lacks the rest.
 """
 
@@ -30,7 +30,8 @@ class Worker:
 
     def hello(self) -> dict:
         """What the worker says of itself when it is ready."""
-        self._hello = self._hello or self._read()
+        if self._hello is None:
+            self._hello = self._read()
         return self._hello
 
     def ask(self, **request) -> dict:

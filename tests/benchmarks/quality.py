@@ -1,0 +1,295 @@
+"""How good samples are after so many seconds of training, on MNIST: the tutorial in TensorFlow, the same, and ours.
+
+    GAN_EDU_DATA=data python tests/benchmarks/quality.py --out build/quality
+    python tests/benchmarks/quality.py --small --only d --out build/quality     # seconds, enlarged 8x8 digits, no MNIST
+
+(a) TensorFlow's tutorial, (c) its networks accelerated, (d) the fast pair accelerated; one after the other, on all
+threads. The clock runs while a GAN trains, its first steps included, and stands still while samples are scored. What
+is not counted either: building the networks, and a few seconds with a game that is thrown away, which measure how many
+steps fit into the budget; (d) must know that number, because its learning rates fall along a cosine.
+
+The yardstick is real-against-real: the Fréchet distance on a classifier's features between two disjoint sets of real
+pictures, as many as there are samples. Every run is scored by a classifier of each seed. Looks come at growing
+intervals, each a quarter later than the one before, so a time to reach a score may be too long by that much.
+"""
+
+import argparse
+import json
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import count, takewhile
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+from contestants import NAMES, Game, make, play, seconds, synchronize
+from judges import SMALL, WITHIN, Course, Judge, Scale
+from torch import Tensor
+from torch.nn import functional
+from train_step import HERE, block, command, machine, save_bytes, spread, with_tensorflow, without_absent
+from workers import Worker
+
+from gan_edu import data, plots, recipes, train
+
+FILL = 0.95  # the share of a budget that steps are planned for: a machine is not always equally fast
+Look = Callable[[float, int, Tensor], bool]  # after these seconds and steps, at these samples: is it enough?
+
+
+def pictures(small: bool) -> data.Images:
+    """MNIST; or, where seconds must do, scikit-learn's digits enlarged to 28x28, which are no substitute for it."""
+    if not small:
+        return data.mnist()
+    print("a miniature: digits of 8x8 enlarged to 28x28, not MNIST, few steps and samples; its scores mean nothing")
+    digits = data.digits()
+    return digits._replace(images=functional.interpolate(digits.images, 28, mode="bilinear"))
+
+
+def moments(first: float, last: float, growth: float) -> list[float]:
+    """When to look, in seconds: each `growth` times as late as the one before, and at last."""
+    return [*takewhile(lambda moment: moment < last, (first * growth**i for i in count())), last]
+
+
+# --- contestants ------------------------------------------------------------------------------------------------------
+
+
+def draw(gan: train.GAN, n: int) -> Tensor:
+    """`n` samples, of the same noise at each look, which takes none of training's random numbers."""
+    noise = torch.randn(n, gan.latent_dim, generator=torch.Generator().manual_seed(n)).to(gan.device)
+    return torch.cat([gan.sample(noise=part) for part in noise.split(500)])
+
+
+class Watch:
+    """A step that keeps the time of training alone: at given moments the clock stands still for a look.
+
+    The first `uncounted` steps, which compile and capture, go into `setup` instead; the clock starts after them.
+    """
+
+    def __init__(self, game: Game, moments: list[float], look: Look, samples: int, uncounted: int = 0):
+        self.game, self.moments, self.look, self.samples = game, list(moments), look, samples
+        self.uncounted, self.steps, self.setup = uncounted, 0, 0.0
+        self.began = time.perf_counter()
+
+    def __call__(self, gan: train.GAN, real: Tensor, noise=None, condition=None) -> train.StepLosses:
+        losses = self.game.step(gan, real, noise, condition)
+        self.steps += 1
+        if self.steps == self.uncounted:
+            self.setup = self.seconds(wait=True)
+            self.began = time.perf_counter()
+        elif self.moments and self.steps > self.uncounted and self.seconds() >= self.moments[0]:
+            self.stand_still()
+        return losses
+
+    def seconds(self, wait: bool = False) -> float:
+        """Of training so far; `wait` for what the device has yet to do."""
+        if wait:
+            synchronize(self.game.gan.device)
+        return time.perf_counter() - self.began
+
+    def stand_still(self) -> None:
+        """Look; where that is enough, or the last moment is over, end the training as Ctrl-C would."""
+        trained = self.seconds(wait=True)
+        self.moments = [moment for moment in self.moments if moment > trained]
+        enough = self.look(trained, self.steps, draw(self.game.gan, self.samples))
+        self.began = time.perf_counter() - trained
+        if enough or not self.moments:
+            raise KeyboardInterrupt
+
+
+def steps_per_second(game: Game, aim: float) -> float:
+    """The speed of a game that is thrown away, measured for `aim` seconds."""
+    device = game.gan.device
+    seconds(lambda: play(game), 8, device)
+    n = block(seconds(lambda: play(game), 4, device) / 4, aim)
+    return n / seconds(lambda: play(game), n, device)
+
+
+def train_ours(
+    name: str,
+    images: data.Images,
+    seed: int,
+    when: list[float],
+    course: Course,
+    scale: Scale,
+    device: str = "auto",
+    snapshots: int = 0,
+    uncounted: int = 0,
+) -> tuple[Game, train.History, Watch]:
+    """Train contestant "c" or "d" until the last of the moments `when`; the course sees all."""
+    speed = steps_per_second(make(name, images, seed, device, scale.batch_size), scale.pilot)
+    game = make(name, images, seed, device, scale.batch_size)
+    steps = uncounted + max(1, int(FILL * when[-1] * speed))
+    final_rate = recipes.FINAL_RATE if name == "d" else 1.0  # the tutorial's rates stay
+    watch = Watch(game, when, course.look, scale.samples, uncounted)
+    settings = {"snapshots": snapshots, "final_rate": final_rate, "progress": False}
+    history = train.train(game.gan, game.batches, steps, step=watch, **settings)
+    if not history.interrupted:
+        course.look(watch.seconds(wait=True), watch.steps, draw(game.gan, scale.samples))
+    return game, history, watch
+
+
+def train_tensorflow(python: str, images: data.Images, seed: int, when: list[float], course: Course, **settings):
+    """Train contestant "a" in a worker; the course sees its samples at the moments `when`."""
+    scale, threads = settings["scale"], settings["threads"]
+    batch = ["--batch-size", str(scale.batch_size)] if scale.batch_size else []
+    with tempfile.TemporaryDirectory() as folder:
+        samples = str(Path(folder) / "samples.npy")
+        arguments = ["--images", save_bytes(images, folder), "--seed", str(seed), "--threads", str(threads), *batch]
+        with Worker(str(HERE / "tensorflow_tutorial.py"), *arguments, python=python) as worker:
+            for moment in when:
+                trained = worker.ask(do="train", until=moment)
+                worker.ask(do="sample", n=scale.samples, seed=seed, path=samples)
+                if course.look(**trained, samples=torch.from_numpy(np.load(samples))):
+                    return
+
+
+# --- what is reported -------------------------------------------------------------------------------------------------
+
+
+def time_within(looks: list[dict], multiple: float = WITHIN) -> float | None:
+    """The median over runs and classifiers of the seconds until the first look within the mark; None for never."""
+    firsts = {}
+    for look in looks:
+        key = (look["seed"], look["classifier"])
+        reached = look["seconds"] if look["multiple"] <= multiple else math.inf
+        firsts[key] = min(reached, firsts.get(key, math.inf))
+    middle = median(firsts.values())
+    return middle if math.isfinite(middle) else None
+
+
+def summary(scores: list[dict]) -> dict:
+    """The spread, over runs and classifiers, of each score, and of the least and the most frequent class."""
+    names = ("seconds", "steps", "frechet", "multiple", "kernel_distance", "precision", "recall")
+    columns = {name: [score[name] for score in scores] for name in names}
+    columns["rarest class"] = [min(score["class_shares"]) for score in scores]
+    columns["most frequent class"] = [max(score["class_shares"]) for score in scores]
+    return {name: spread(values) for name, values in columns.items()}
+
+
+def race_to_the_mark(courses: dict[str, list[dict]]) -> dict:
+    """The time that each contestant needs to the mark, how long it was given, and the ratio of (d) to (a)."""
+    looks = {name: [look for run in runs for look in run["looks"]] for name, runs in courses.items()}
+    times = {name: time_within(found) for name, found in looks.items()}
+    given = {name: max(look["seconds"] for look in found) for name, found in looks.items()}
+    result = {"multiple": WITHIN, "seconds": times, "given": given}
+    if times.get("d") and "a" in times:
+        result["d/a"] = times["d"] / (times["a"] or given["a"])
+        result["d/a is an upper bound"] = times["a"] is None
+    return result
+
+
+def table(result: dict) -> str:
+    """The report for people: medians, and from least to most."""
+    lines = []
+    for name, rows in result["summary"].items():
+        for when, scores in rows.items():
+            lines.append(f"({name}) {NAMES[name]}, {when}:")
+            for score, value in scores.items():
+                lines.append(f"    {score:20s}{value['median']:10.4g}   ({value['least']:.4g} to {value['most']:.4g})")
+    race = result["race"]
+    for name, found in race["seconds"].items():
+        reached = f"after {found:.1f} s" if found else f"not in {race['given'][name]:.0f} s"
+        lines.append(f"({name}) comes within {race['multiple']} times real-against-real {reached}")
+    if "d/a" in race:
+        most = "at most " if race["d/a is an upper bound"] else ""
+        lines.append(f"(d) needs {most}1/{1 / race['d/a']:.0f} of the time of (a)")
+    return "\n".join(lines)
+
+
+def figure_of(courses: dict[str, list[dict]], samples: dict[str, Tensor], real: Tensor):
+    """Distance over time of every run, and 64 samples of each contestant's first run beside real ones."""
+    figure, axes = plots.panels(len(samples) + 2)
+    for (name, runs), (color, style) in zip(courses.items(), plots.CYCLE, strict=False):
+        for run in runs:
+            by_moment = {}
+            for look in run["looks"]:
+                by_moment.setdefault(look["seconds"], []).append(look["multiple"])
+            times, values = list(by_moment), [median(found) for found in by_moment.values()]
+            label = f"({name})" if run is runs[0] else None
+            axes[0].loglog(times, values, color=color, linestyle=style, marker=".", label=label)
+    plots.label(axes[0], "seconds of training", "times real-against-real", legend=True)
+    for ax, (name, pictures) in zip(axes[1:], {**samples, "real": real}.items(), strict=True):
+        plots.images(ax, pictures[:64], title=f"({name}) {NAMES[name]}" if name in NAMES else name)
+    return figure
+
+
+def report(names: list[str], images: data.Images, arguments: argparse.Namespace, python: str | None) -> dict:
+    """Train and score everything, seed by seed; draw the figure; all that was found as plain data."""
+    scale, device = SMALL if arguments.small else Scale(), train.pick_device(arguments.device)
+    judges = [Judge(images, seed, scale, device) for seed in arguments.seeds]
+    courses, samples = {name: [] for name in names}, {}
+    for seed in arguments.seeds:
+        for name in names:
+            course = run(name, images, seed, judges, arguments, scale, python)
+            samples.setdefault(name, course.samples)
+            courses[name].append(course.end())
+            last = courses[name][-1]["final"][0]
+            print(f"seed {seed} ({name}): {last['multiple']:.1f} times after {last['seconds']:.1f} s", flush=True)
+    (arguments.out / "quality.png").write_bytes(plots.png(figure_of(courses, samples, images.images)))
+    settings = {"seeds": arguments.seeds, "budget": arguments.budget, "tutorial_minutes": arguments.tutorial_minutes}
+    return {
+        "machine": machine(device, arguments.threads),
+        "data": "a miniature, not MNIST" if arguments.small else "MNIST",
+        "settings": {**scale._asdict(), **settings},
+        "real_against_real": {judge.seed: judge.real_against_real for judge in judges},
+        "summary": {name: both_ends(runs) for name, runs in courses.items()},
+        "race": race_to_the_mark(courses),
+        "runs": courses,
+    }
+
+
+def both_ends(runs: list[dict]) -> dict:
+    """The summaries of the scores at the budget and, for a run that went on after it, at the end."""
+    ends = {end: [score for run in runs for score in run[end]] for end in ("at_budget", "final")}
+    if ends["final"] == ends["at_budget"]:
+        del ends["at_budget"]
+    return {end: summary(scores) for end, scores in ends.items()}
+
+
+def run(name, images, seed, judges, arguments, scale, python) -> Course:
+    """One training run of one contestant."""
+    course = Course(judges, arguments.budget, until_within=name != "d", seed=seed)
+    if name == "d":
+        when = moments(arguments.budget / 60, arguments.budget, scale.growth)
+    else:
+        when = moments(arguments.budget, max(arguments.budget, 60 * arguments.tutorial_minutes), scale.growth)
+    if name == "a":
+        train_tensorflow(python, images, seed, when, course, scale=scale, threads=arguments.threads)
+    else:
+        train_ours(name, images, seed, when, course, scale, arguments.device)
+    return course
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="a folder for quality.json and quality.png")
+    parser.add_argument("--only", nargs="+", choices="acd", default=list("acd"), metavar="LETTER")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the GAN and of the classifier")
+    parser.add_argument("--budget", type=float, default=60, help="seconds of training of (d); (a), (c) are scored then")
+    parser.add_argument("--tutorial-minutes", type=float, default=30, help="that (a) and (c) may train at most")
+    parser.add_argument("--tensorflow", metavar="PYTHON", help="an interpreter that has TensorFlow, if not this one")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--small", action="store_true", help="a miniature that shows that everything runs")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> dict:
+    argv = sys.argv[1:] if argv is None else argv
+    arguments = parse(argv)
+    torch.set_num_threads(arguments.threads)
+    python = with_tensorflow(arguments.tensorflow)
+    names = without_absent(arguments.only, python)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    found = report(names, pictures(arguments.small), arguments, python)
+    result = {"command": command(__file__, argv), **found}
+    (arguments.out / "quality.json").write_text(json.dumps(result, indent=1))
+    print(table(result))
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,582 @@
+"""The fast step against the plain one: the same update, to rounding, for everything that `accelerate` changes."""
+
+import contextlib
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from gan_edu import accelerate, models, train
+from gan_edu.data import Batches
+from gan_edu.losses import Term, penalty
+
+FP32 = 1e-5  # relative norm, as the course promises
+BF16 = 0.2  # the largest of 128 measured was 0.11, the median 0.03: eight seeds of the cases below, both players
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sums in another order are other sums, and networks this small lose time on more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class WithCondition(nn.Module):
+    """A network of images or noise that adds a picture, or a number of it, to what it sees."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network, self.latent_dim = network, getattr(network, "latent_dim", None)
+        self.scale = nn.Parameter(torch.ones(()))
+
+    def forward(self, x, condition):
+        shown = condition if x.dim() == 4 else condition.flatten(1)[:, : x.shape[1]]
+        return self.network(x + self.scale * shown)
+
+
+PAIRS = {
+    "dcgan": (
+        lambda: models.DCGANGenerator(8, latent_dim=8, width=8),
+        lambda: models.DCGANDiscriminator(8, width=8),
+        (1, 8, 8),
+    ),
+    "dcgan with batch norm in D": (
+        lambda: models.DCGANGenerator(8, latent_dim=8, width=8),
+        lambda: models.DCGANDiscriminator(8, width=8, batch_norm=True),
+        (1, 8, 8),
+    ),
+    "subpixel": (
+        lambda: models.SubpixelGenerator(28, latent_dim=8, width=8),
+        lambda: models.SubpixelDiscriminator(28, width=8),
+        (1, 28, 28),
+    ),
+    "tutorial": (models.TutorialGenerator, models.TutorialDiscriminator, (1, 28, 28)),
+}
+
+
+def game(pair="dcgan", seed=0, n=64, conditional=False, optimizer=torch.optim.Adam, **settings):
+    """A GAN, a batch of real images, noise and a condition, all of this seed; no Dropout."""
+    torch.manual_seed(seed)
+    build_g, build_d, shape = PAIRS[pair]
+    g, d = build_g(), build_d()
+    for layer in d.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+    g, d = (WithCondition(network) if conditional else network for network in (g, d))
+    rates = [optimizer(network.parameters(), 2e-4) for network in (g, d)]
+    gan = train.GAN(g, d, "non_saturating", *rates, device="cpu", **settings)
+    real, noise = torch.rand(n, *shape) * 2 - 1, torch.randn(n, gan.latent_dim or g.network.latent_dim)
+    return gan, real, noise, torch.randn(n, *shape) if conditional else None
+
+
+def gradients(gan):
+    """All gradients of each player as one vector: what the last move was made along."""
+    players = (gan.generator, gan.discriminator)
+    return [torch.cat([p.grad.flatten().double() for p in player.parameters()]) for player in players]
+
+
+def off(found, expected):
+    """The difference in relative norm."""
+    return float((found - expected).norm() / expected.norm())
+
+
+def weights(network):
+    return torch.cat([parameter.detach().flatten().double() for parameter in network.parameters()])
+
+
+# The same update
+
+
+CASES = {
+    "dcgan alternating": ({}, {}),
+    "dcgan simultaneous": ({"updates": "simultaneous"}, {}),
+    "dcgan with R1": ({"d_terms": [penalty("r1", 1.0)]}, {}),
+    "dcgan with batch norm in D": ({}, {"pair": "dcgan with batch norm in D"}),
+    "dcgan with a condition": ({"d_terms": [penalty("r1", 1.0)]}, {"conditional": True}),
+    "subpixel alternating": ({"d_terms": [penalty("r1", 1.0)]}, {"pair": "subpixel"}),
+    "subpixel simultaneous": ({"updates": "simultaneous"}, {"pair": "subpixel"}),
+    "tutorial simultaneous": ({"updates": "simultaneous"}, {"pair": "tutorial", "n": 16}),
+}
+every_case = pytest.mark.parametrize(("settings", "how"), CASES.values(), ids=CASES)
+
+
+def fast_and_plain_gradients(precision, settings, how, seed=0):
+    """Gradients of both players and losses, of one step from the same weights, noise, and real images."""
+    (plain, real, noise, condition), (fast, *_) = (game(seed=seed, **how, **settings) for _ in range(2))
+    expected = train.train_step(plain, real, noise, condition)
+    found = accelerate.accelerate(fast, precision=precision)(fast, real, noise, condition)
+    return gradients(fast), gradients(plain), found, expected
+
+
+@every_case
+def test_the_fast_step_computes_the_same_update_as_the_plain_one(settings, how):
+    found, expected, losses, plain_losses = fast_and_plain_gradients("float32", settings, how)
+    assert [off(*pair) < FP32 for pair in zip(found, expected, strict=True)] == [True, True]
+    torch.testing.assert_close(losses, plain_losses, rtol=FP32, atol=FP32)
+
+
+@every_case
+def test_in_bfloat16_the_update_is_the_same_within_the_digits_that_it_has(settings, how):
+    found, expected, losses, plain_losses = fast_and_plain_gradients("bfloat16", settings, how)
+    distances = [off(*pair) for pair in zip(found, expected, strict=True)]
+    assert max(distances) < BF16 and min(distances) > FP32  # rounded, so it was bfloat16; but not more than that
+    assert all(loss.dtype == torch.float32 and not loss.requires_grad and loss.dim() == 0 for loss in losses)
+    torch.testing.assert_close(losses, plain_losses, rtol=0.01, atol=0.01)
+
+
+def test_in_bfloat16_losses_have_the_digits_of_float32():
+    gan, real, noise, _ = game()
+    d_loss, _ = accelerate.accelerate(gan, precision="bfloat16")(gan, real, noise)
+    assert d_loss.bfloat16().float() != d_loss  # so no loss was ever held in 8 bits
+    with torch.autocast("cpu", torch.bfloat16):
+        assert gan.judge(real).dtype == torch.float32
+    assert all(p.dtype == p.grad.dtype == torch.float32 for p in gan.discriminator.parameters())
+
+
+def test_twenty_steps_of_the_fast_step_end_where_the_plain_ones_do():
+    ends = []
+    for fast in (False, True):
+        gan, real, _, _ = game("subpixel", optimizer=torch.optim.SGD, ema=0.9)  # Adam would enlarge rounding
+        step = accelerate.accelerate(gan, precision="float32") if fast else train.train_step
+        for _ in range(20):
+            step(gan, real, torch.randn(64, 8, generator=torch.Generator().manual_seed(gan.steps)))
+        ends.append([weights(network) for network in (gan.generator, gan.discriminator, gan.ema)])
+    assert [off(*pair) < FP32 for pair in zip(*ends, strict=True)] == [True] * 3
+
+
+# Fused Adam
+
+
+@pytest.mark.parametrize("already", [0, 5], ids=["new", "with moments from before"])
+def test_fused_adam_is_adam(already):
+    ends = []
+    for fast in (False, True):
+        gan, real, _, _ = game()
+        random = torch.Generator().manual_seed(1)
+        for step in range(20 + already):
+            if fast and step == already:
+                accelerate.fused_adam(gan)
+                assert all(group["fused"] for group in gan.g_optimizer.param_groups + gan.d_optimizer.param_groups)
+            for optimizer in (gan.g_optimizer, gan.d_optimizer):  # given gradients, so that rounding cannot feed back
+                for parameter in optimizer.param_groups[0]["params"]:
+                    parameter.grad = torch.randn(parameter.shape, generator=random)
+                optimizer.step()
+        ends.append([weights(gan.generator), weights(gan.discriminator)])
+        steps = {float(state["step"]) for state in gan.d_optimizer.state.values()}
+        assert steps == {20 + already}
+    assert [off(*pair) < 1e-6 for pair in zip(*ends, strict=True)] == [True, True]
+    start = weights(game()[0].generator)
+    assert off(start, ends[0][0]) > 1e-3  # they went somewhere
+
+
+def test_moments_follow_their_weights_into_the_new_memory_layout():
+    gan, real, noise, _ = game("subpixel")
+    train.train_step(gan, real, noise)
+    accelerate.accelerate(gan)
+    state = gan.d_optimizer.state
+    assert {m.stride() == p.stride() for p, s in state.items() for n, m in s.items() if n != "step"} == {True}
+    assert any(p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous() for p in state)
+
+
+def test_other_optimizers_are_left_as_they_are():
+    gan, real, noise, _ = game(optimizer=torch.optim.SGD)
+    accelerate.accelerate(gan)(gan, real, noise)
+    assert not gan.g_optimizer.param_groups[0]["fused"]
+
+
+# Real and fake in one batch
+
+
+def test_one_batch_is_for_discriminators_without_batch_norm():
+    found = {}
+    for pair in PAIRS:
+        gan = game(pair, n=1)[0]
+        assert not gan.one_batch  # never without being asked
+        accelerate.one_batch(gan)
+        found[pair] = gan.one_batch
+    assert found == {name: "batch norm" not in name for name in PAIRS}
+
+
+@pytest.mark.parametrize("conditional", [False, True])
+@pytest.mark.parametrize("loss", ["non_saturating", "relativistic"])
+def test_one_pass_of_both_is_two_passes(loss, conditional):
+    gan, real, noise, condition = game("subpixel", conditional=conditional)
+    gan.loss = train.get_loss(loss)
+    fake = gan.generate(noise, condition).detach()
+    calls = []
+    gan.discriminator.register_forward_hook(lambda module, given, out: calls.append(len(out)))
+    results = []
+    for gan.one_batch in (False, True):
+        value, _ = train.discriminator_objective(gan, real, fake, condition)
+        gan.discriminator.zero_grad()
+        value.backward()
+        results.append((value, torch.cat([p.grad.flatten() for p in gan.discriminator.parameters()])))
+    assert calls == [64, 64, 128]
+    (two, two_gradients), (one, one_gradients) = results
+    assert one.item() == pytest.approx(two.item(), rel=1e-6) and off(one_gradients, two_gradients) < 1e-5
+
+
+# Dropout
+
+
+def test_quick_dropout_drops_its_share_and_keeps_the_mean():
+    torch.manual_seed(0)
+    n = 1_000_000
+    for p in (0.1, 0.3, 0.5, 0.9):
+        out = accelerate.QuickDropout(p)(torch.ones(n))
+        assert out.unique().tolist() == pytest.approx([0, 1 / (1 - p)], rel=1e-4)
+        spread = (p * (1 - p) / n) ** 0.5
+        assert (out == 0).float().mean().item() == pytest.approx(p, abs=5 * spread)
+        assert out.double().mean().item() == pytest.approx(1, abs=5 * spread / (1 - p))
+
+
+def test_quick_dropout_drops_neighbours_independently():
+    torch.manual_seed(0)
+    kept = (accelerate.QuickDropout(0.3)(torch.ones(1_000_000)) != 0).double() - 0.7
+    for distance in (1, 2, 3, 4, 8):  # four values share one random number of 64 bits
+        assert abs((kept[distance:] * kept[:-distance]).mean().item()) < 5 * 0.21 / 1e3
+
+
+def test_quick_dropout_takes_a_fresh_mask_each_time_and_obeys_the_seed():
+    dropout, x = accelerate.QuickDropout(0.5), torch.ones(1000)
+    torch.manual_seed(3)
+    first, second = dropout(x), dropout(x)
+    assert not torch.equal(first, second)
+    torch.manual_seed(3)
+    assert torch.equal(dropout(x), first)
+
+
+def test_quick_dropout_is_the_identity_in_evaluation_mode():
+    x = torch.randn(100)
+    assert torch.equal(accelerate.QuickDropout(0.5).eval()(x), x)
+
+
+@pytest.mark.parametrize("p", [0.0, 1e-6, 1 - 1e-6, 1.0])
+def test_quick_dropout_at_the_ends_of_its_range_is_plain_dropout(p):
+    x = torch.ones(1000)  # 1e-6 is rounded to none of 2^16 values, 1 - 1e-6 to all of them
+    assert torch.equal(accelerate.QuickDropout(p)(x), nn.functional.dropout(x, round(p)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(5, 3, 7, 9), (1, 1, 1, 1), (4, 6, 1, 5)])
+def test_quick_dropout_takes_any_layout_and_size(shape, dtype):
+    x = torch.ones(shape, dtype=dtype).contiguous(memory_format=torch.channels_last).requires_grad_()
+    out = accelerate.QuickDropout(0.25)(x)
+    assert out.shape == x.shape and out.dtype == dtype and out.stride() == x.stride()
+    out.sum().backward()
+    assert torch.equal(x.grad, out)  # of ones, the mask itself: what was dropped has no gradient
+    assert set(out.unique().tolist()) <= {0.0, torch.tensor(4 / 3, dtype=dtype).item()}
+
+
+def test_accelerate_replaces_dropout_wherever_it_stands_and_keeps_share_and_mode():
+    gan = game("tutorial", n=1)[0]
+    gan.discriminator.extra = nn.Sequential(nn.ReLU(), nn.Sequential(nn.Dropout(0.4)), nn.Dropout2d(0.1)).eval()
+    accelerate.accelerate(gan)
+    layers = [m for m in gan.discriminator.modules() if isinstance(m, nn.Dropout | nn.Dropout2d)]
+    assert [type(m) for m in layers] == [accelerate.QuickDropout] * 3 + [nn.Dropout2d]
+    assert [(m.p, m.training) for m in layers[1:]] == [(0.0, True), (0.4, False), (0.1, False)]
+
+
+# Precision, layout, bytes
+
+
+def test_precision_is_refused_unless_known_and_auto_follows_the_device():
+    gan = game()[0]
+    with pytest.raises(ValueError, match="precision is 'float16'; choose auto, float32 or bfloat16"):
+        accelerate.accelerate(gan, precision="float16")
+    assert gan.precision == "float32" and not gan.one_batch  # nothing was changed
+    for precision in accelerate.PRECISIONS:
+        accelerate.accelerate(gan, precision=precision)
+        assert gan.precision == precision
+    accelerate.accelerate(gan)
+    assert gan.precision == accelerate.pick_precision(gan.device)
+
+
+@pytest.mark.parametrize(
+    ("used", "has", "expected"),
+    [
+        ("AVX512", {"avx512_bf16": True}, "bfloat16"),
+        ("AVX512_BF16", {"avx512_bf16": True}, "bfloat16"),
+        ("AVX512", {"avx512_bf16": False}, "float32"),
+        ("AVX2", {"avx512_bf16": True}, "float32"),  # PyTorch was told not to use it
+        ("DEFAULT", {}, "float32"),  # another architecture
+    ],
+)
+def test_auto_asks_what_the_cpu_can_do_and_no_stopwatch(used, has, expected, monkeypatch):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: used)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    assert accelerate.pick_precision(torch.device("cpu")) == expected
+
+
+def test_the_precision_of_a_saved_game_wins():
+    saved, other = game()[0], game()[0]
+    accelerate.accelerate(saved, precision="bfloat16")
+    step = accelerate.accelerate(other, precision="float32")
+    other.load_state_dict(copy.deepcopy(saved.state_dict()))
+    assert saved.state_dict()["precision"] == other.precision == "bfloat16"
+    _, real, noise, _ = game()
+    expected = accelerate.Step()(saved, real, noise)
+    assert step(other, real, noise) == expected
+
+
+def test_networks_and_what_they_see_are_channels_last():
+    gan, real, noise, _ = game("subpixel", ema=0.9)
+    seen = []
+    convolutions = [m for m in gan.discriminator.modules() if isinstance(m, nn.Conv2d)]
+    convolutions[-1].register_forward_hook(lambda m, given, out: seen.extend([*given, out]))
+    accelerate.accelerate(gan)(gan, real, noise)
+    networks = (gan.generator, gan.discriminator, gan.ema)
+    kernels = [p for network in networks for p in network.parameters() if p.dim() == 4]
+    assert kernels and all(x.is_contiguous(memory_format=torch.channels_last) for x in (*kernels, *seen))
+
+
+def test_accelerate_keeps_images_as_bytes():
+    images = torch.arange(256.0).repeat(4, 1).reshape(16, 1, 8, 8) / 127.5 - 1
+    batches = Batches(images, batch_size=4)
+    accelerate.accelerate(game()[0], batches)
+    assert batches.tensors[0].dtype == torch.uint8
+
+
+def test_a_graph_without_a_gpu_is_refused():
+    with pytest.raises(ValueError, match="a CUDA graph needs a GPU, but the GAN is on cpu"):
+        accelerate.accelerate(game()[0], graph=True)
+
+
+def test_the_fast_step_trains_points_too():
+    gan = train.GAN(models.MLPGenerator(hidden=8), models.MLPDiscriminator(hidden=8), device="cpu")
+    batches = Batches(torch.randn(64, 2), batch_size=16)
+    step = accelerate.accelerate(gan, batches)
+    history = train.train(gan, batches, 5, d_steps=2, step=step, progress=False)
+    assert history.generator.shape == (5,) and (gan.steps, gan.d_moves, gan.g_moves) == (5, 10, 5)
+
+
+# A CUDA graph, played on the CPU: what it recorded is done again, on the very same tensors and with the same numbers
+
+
+class RecordedGraph:
+    """Stands for `torch.cuda.CUDAGraph`: keeps operations with the tensors they read and write."""
+
+    def __init__(self):
+        self.operations, self.replays = [], 0
+
+    def replay(self):
+        self.replays += 1
+        with torch.no_grad():
+            for operation, args, kwargs, results in self.operations:
+                fresh = tree_leaves(operation(*args, **kwargs))
+                aliases = [returned.alias_info is not None for returned in operation._schema.returns]
+                if not any(aliases):  # views and operations in place have written where they should already
+                    for place, value in zip(tree_leaves(results), fresh, strict=True):
+                        if isinstance(place, torch.Tensor):
+                            place.copy_(value)
+
+
+class Recorder(TorchDispatchMode):
+    """Stands for `torch.cuda.graph`: what happens within is recorded, and leaves no trace."""
+
+    def __init__(self, graph):
+        super().__init__()
+        self.graph, self.changed = graph, []
+
+    def __enter__(self):
+        self.random = torch.get_rng_state()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        with torch.no_grad():
+            for tensor, before in reversed(self.changed):
+                tensor.copy_(before)
+        torch.set_rng_state(self.random)
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        self.changed += [(tensor, tensor.clone()) for tensor in written(operation, args, kwargs)]
+        results = operation(*args, **kwargs)
+        self.graph.operations.append((operation, args, kwargs, results))
+        return results
+
+
+def written(operation, args, kwargs):
+    """The tensors that an operation writes to, by its schema; batch norm's hides that it moves its statistics."""
+    named = dict(zip((a.name for a in operation._schema.arguments), args, strict=False)) | kwargs
+    places = [named.get(a.name) for a in operation._schema.arguments if a.alias_info and a.alias_info.is_write]
+    if operation is torch.ops.aten.native_batch_norm.default and named["training"]:
+        places += [named["running_mean"], named["running_var"]]
+    return [leaf for leaf in tree_leaves(places) if isinstance(leaf, torch.Tensor)]
+
+
+class Stream:
+    def wait_stream(self, other):
+        pass
+
+
+@pytest.fixture
+def cuda_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "CUDAGraph", RecordedGraph)
+    monkeypatch.setattr(torch.cuda, "graph", Recorder)
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(torch.cuda, "current_stream", Stream)
+    monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
+
+
+def captured(gan):
+    """The GAN as `accelerate` leaves it for a graph, and the step."""
+    accelerate.accelerate(gan, precision="float32", graph=False)
+    return accelerate.CapturedStep(gan)
+
+
+def everything(gan):
+    """All tensors that a game consists of."""
+    leaves = tree_leaves(gan.state_dict())
+    return [leaf.clone() if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+
+
+def equal(a, b):
+    return all(torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y for x, y in zip(a, b, strict=True))
+
+
+LAZY = {"d_terms": [penalty("r1", 1.0, every=4)]}
+
+
+@pytest.mark.parametrize("updates", train.UPDATES)
+def test_replays_are_the_steps_bit_for_bit(updates, cuda_on_the_cpu):
+    runs = []
+    for graph in (False, True):
+        gan, real, _, _ = game("subpixel", updates=updates, ema=0.9, ema_warmup=True, **LAZY)
+        step = captured(gan)
+        step = step if graph else accelerate.Step()
+        torch.manual_seed(5)  # noise is drawn within the step
+        losses = [step(gan, real + 0.01 * i) for i in range(9)]
+        runs.append([losses, everything(gan)])
+    (plain_losses, plain), (losses, found) = runs
+    assert losses == plain_losses and equal(found, plain)
+    assert len({tuple(map(float, pair)) for pair in losses}) == 9  # what was returned is kept, not overwritten
+
+
+def test_there_is_one_graph_for_each_set_of_terms_that_are_due(cuda_on_the_cpu):
+    computed = []
+
+    def on_g(judge, real, fake, condition):
+        computed.append(gan.g_moves)
+        return fake.square().mean()
+
+    gan, real, _, _ = game(d_terms=[penalty("r1", 1.0, every=4)], g_terms=[Term("small", on_g, 0.1, every=2)])
+    step, cases = captured(gan), []
+    for _ in range(8):
+        before = {case: graph.replays for case, (graph, *_) in step.graphs.items()}
+        step(gan, real)
+        cases += [case[:2] for case, (graph, *_) in step.graphs.items() if graph.replays > before.get(case, 0)]
+    due = [((move % 4 == 0,), (move % 2 == 0,)) for move in range(8)]
+    assert cases == due and len(step.graphs) == 3  # one replay each time, of the graph in which those terms are
+    assert (gan.steps, gan.d_moves, gan.g_moves) == (8, 8, 8)
+    assert computed == [0] * 4 + [2] * 4  # played three times and recorded once, for each graph that it is in
+
+
+def test_capturing_leaves_the_game_and_the_random_numbers_as_they_were(cuda_on_the_cpu):
+    for moved in (0, 3):  # Adam has no moments yet, or some
+        gan, real, _, _ = game(ema=0.9, **LAZY)
+        step = captured(gan)
+        for _ in range(moved):
+            accelerate.Step()(gan, real)
+        before, random = everything(gan), torch.get_rng_state()
+        graph, places, _ = step._capture(gan, (real, None, None))
+        assert graph.replays == 0 and graph.operations and places[1:] == [None, None]
+        assert torch.equal(torch.get_rng_state(), random)
+        moments = [leaf for state in gan.d_optimizer.state.values() for leaf in state.values()]
+        if moved:
+            assert equal(everything(gan), before)
+        else:
+            assert all(not leaf.any() for leaf in moments)  # there are some now, of nothing
+            assert equal(everything(gan.generator), before[: len(everything(gan.generator))])
+
+
+def test_a_graph_reads_its_own_places_not_the_callers_tensors(cuda_on_the_cpu):
+    gan, real, noise, _ = game()
+    step = captured(gan)
+    step(gan, real, noise)
+    ((_, (place, *_), _),) = step.graphs.values()
+    given = real.clone()
+    real.fill_(7.0)  # the caller may do what he likes with what he gave
+    assert torch.equal(place, given)
+    step(gan, given / 2, noise)
+    assert torch.equal(place, given / 2) and len(step.graphs) == 1
+    step(gan, given[:8], noise[:8])  # another shape is another graph
+    assert len(step.graphs) == 2
+
+
+def test_a_captured_step_follows_the_schedule_of_the_rates(cuda_on_the_cpu):
+    ends = []
+    for graph in (False, True):
+        gan, real, _, _ = game()
+        captured_step = captured(gan)
+        batches = Batches(real, batch_size=8)
+        step = captured_step if graph else accelerate.Step()
+        torch.manual_seed(0)
+        train.train(gan, batches, 10, step=step, final_rate=0.0, progress=False)
+        ends.append(everything(gan))
+    assert equal(*ends)
+    assert all(isinstance(group["lr"], torch.Tensor) for group in gan.g_optimizer.param_groups)
+    frozen = game()[0]  # and where nobody learns, nothing moves: the rate is read in every replay
+    step = captured(frozen)
+    step(frozen, real)
+    for group in frozen.g_optimizer.param_groups + frozen.d_optimizer.param_groups:
+        train.set_rate(group, 0.0)
+    before = weights(frozen.generator), weights(frozen.discriminator)
+    step(frozen, real)
+    assert torch.equal(weights(frozen.generator), before[0]) and torch.equal(weights(frozen.discriminator), before[1])
+
+
+# A CUDA graph on a GPU
+
+
+@pytest.fixture
+def gpu(monkeypatch):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    monkeypatch.setattr(torch.backends.cuda.matmul, "allow_tf32", False)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    return torch.device("cuda")
+
+
+def on(device, pair="subpixel", **settings):
+    gan, real, noise, _ = game(pair, **settings)
+    settings.pop("n", None)
+    g, d = gan.generator.to(device), gan.discriminator.to(device)
+    rates = [torch.optim.Adam(network.parameters(), 2e-4) for network in (g, d)]
+    return train.GAN(g, d, "non_saturating", *rates, device=device, **settings), real.to(device), noise.to(device)
+
+
+@pytest.mark.parametrize("updates", train.UPDATES)
+@pytest.mark.parametrize("pair", ["dcgan", "subpixel", "tutorial"])
+def test_on_a_gpu_the_captured_step_computes_the_same_update(pair, updates, gpu):
+    plain, real, noise = on(gpu, pair, updates=updates, **LAZY)
+    fast, *_ = on(gpu, pair, updates=updates, **LAZY)
+    step = accelerate.accelerate(fast, precision="float32")
+    assert isinstance(step, accelerate.CapturedStep)
+    for _ in range(5):  # R1 is due in the first and in the fifth
+        fast.load_state_dict(copy.deepcopy(plain.state_dict()))
+        losses, expected = step(fast, real, noise), train.train_step(plain, real, noise)
+        assert [off(*pair) < FP32 for pair in zip(gradients(fast), gradients(plain), strict=True)] == [True, True]
+        torch.testing.assert_close(losses, expected, rtol=FP32, atol=FP32)
+    assert len(step.graphs) == 2 and (fast.steps, fast.d_moves, fast.g_moves) == (5, 5, 5)
+
+
+def test_on_a_gpu_losses_are_copies_noise_is_fresh_and_rates_are_followed(gpu):
+    gan, real, _ = on(gpu, ema=0.9, ema_warmup=True)
+    step = accelerate.accelerate(gan)
+    losses = [step(gan, real) for _ in range(5)]
+    assert len({float(pair.generator) for pair in losses}) == 5 and float(gan.ema_moves) == 5
+    for group in gan.g_optimizer.param_groups + gan.d_optimizer.param_groups:
+        train.set_rate(group, 0.0)
+    before = weights(gan.generator)
+    step(gan, real)
+    assert torch.equal(weights(gan.generator), before)
+    batches = Batches(real, batch_size=8, device=gpu)
+    history = train.train(gan, batches, 6, step=step, final_rate=0.1, progress=False)
+    assert len(set(history.generator.tolist())) == 6

@@ -1,0 +1,204 @@
+"""The benchmarks in miniature, and their arithmetic with numbers made up for it. What is fast or good is not tested."""
+
+import json
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
+
+import contestants
+import gpu_record
+import quality
+import train_step
+from workers import Worker
+
+FOLDER = Path(contestants.__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Steps this small only wait for each other on more."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+# --- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def test_ratios_are_taken_within_each_round_and_only_of_those_present():
+    rounds = [{"a": 1, "c": 2}, {"a": 100, "c": 300}, {"a": 10, "c": 15}]
+    assert train_step.ratios(rounds) == {"c/a": {"median": 2, "least": 1.5, "most": 3}}
+
+
+def test_share_of_the_floor_is_achieved_over_possible_operations():
+    floor = {"float32": 1000, "bfloat16": 4000, "copy": 1}
+    assert train_step.shares(50, 10, floor) == {"float32": 0.5, "bfloat16": 0.125}
+
+
+@pytest.mark.parametrize(("per_step", "steps"), [(0.4, 4), (0.5, 3), (9, 1)])
+def test_a_block_is_filled_and_never_empty(per_step, steps):
+    assert train_step.block(per_step, 1.5) == steps
+
+
+def test_operations_of_a_step_agree_with_those_counted_by_hand():
+    gan, batches = contestants.PAIRS["b"](contestants.random_images(256), 0, "cpu")
+    g = 100 * 12544 + 25 * (7 * 7 * 256 * 128 + 7 * 7 * 128 * 64 + 14 * 14 * 64)  # products of G, of one image
+    d_first, d_rest = 25 * 14 * 14 * 64, 25 * 7 * 7 * 64 * 128 + 6272
+    # Forward and two gradients of every layer, but none of what comes in: noise, and for D's own move the images.
+    # D sees two images; G's gradient passes through D once more, by its inputs alone.
+    hand = 3 * g - 100 * 12544 + 2 * (2 * d_first + 3 * d_rest) + d_first + d_rest
+    assert train_step.operations_per_image(gan, batches, images=2) == pytest.approx(2 * hand, rel=0.02)
+
+
+def test_paths_of_this_machine_do_not_get_into_the_record():
+    shown = train_step.command("/home/me/quality.py", ["--out", "/home/me/my out", "--seeds", "1"])
+    assert shown == "python tests/benchmarks/quality.py --out 'my out' --seeds 1"
+
+
+def test_moments_grow_and_end_at_the_end():
+    assert quality.moments(1, 10, 2) == [1, 2, 4, 8, 10]
+    assert quality.moments(5, 5, 2) == [5]
+
+
+def look(seed, seconds, multiple):
+    return {"seed": seed, "classifier": 0, "seconds": seconds, "multiple": multiple}
+
+
+def test_the_time_to_the_mark_is_the_median_over_runs_of_the_first_look_within_it():
+    reached = [look(0, 1, 500), look(0, 2, 90), look(0, 3, 120), look(1, 4, 100), look(2, 9, 50)]
+    assert quality.time_within(reached) == 4
+    assert quality.time_within([look(0, 1, 500), look(1, 1, 99), look(2, 1, 101)]) is None
+
+
+@pytest.mark.parametrize(("multiple", "ratio"), [(100, 1 / 30), (101, 1 / 60)])
+def test_a_tutorial_that_never_arrives_gives_an_upper_bound(multiple, ratio):
+    courses = {
+        "a": [{"looks": [look(0, 60, multiple), look(0, 120, multiple)]}],
+        "d": [{"looks": [look(0, 1, 300), look(0, 2, 99)]}],
+    }
+    race = quality.race_to_the_mark(courses)
+    assert race["d/a"] == pytest.approx(ratio)
+    assert race["d/a is an upper bound"] == (multiple > 100)
+
+
+def test_launch_bound_is_the_time_without_kernels():
+    assert gpu_record.launch_bound(step=4.0, busy=1.0) == 0.75
+    assert gpu_record.launch_bound(step=1.0, busy=1.5) == 0
+
+
+def test_the_clock_stands_still_during_a_look(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(quality.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(quality, "draw", lambda gan, n: None)
+    seen = []
+
+    def step(*_):
+        now[0] += 1  # a second of training
+
+    def slow_look(seconds, steps, samples):
+        seen.append((seconds, steps))
+        now[0] += 100
+        return False
+
+    gan = contestants.train.GAN(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1), latent_dim=2, device="cpu")
+    watch = quality.Watch(contestants.Game(gan, None, step), [2, 2.5, 4], slow_look, samples=1, uncounted=3)
+    for _ in range(6):
+        watch(gan, None)
+    with pytest.raises(KeyboardInterrupt):  # the last moment ends the training
+        watch(gan, None)
+    assert (watch.setup, seen) == (3, [(2, 5), (3, 6), (4, 7)])
+
+
+# --- miniatures -------------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_trains_when_asked_and_ends_with_its_input():
+    arguments = ("--device", "cpu", "--threads", "1", "--batch-size", "2")
+    with Worker(str(FOLDER / "contestants.py"), "b", *arguments) as worker:
+        assert worker.hello() == worker.hello()
+        assert (worker.hello()["batch_size"], worker.hello()["precision"]) == (2, "float32")
+        assert 0 < worker.ask(do="time", steps=1)["seconds"] < 60
+    assert worker.process.returncode == 0
+
+
+def test_a_worker_may_print_and_its_end_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(FOLDER))
+    script = tmp_path / "worker.py"
+    script.write_text("from workers import serve\nserve(lambda do: print('noise') or {'done': do})\n")
+    with Worker(str(script)) as worker:
+        assert worker.hello() == {} and worker.ask(do=1) == {"done": 1}
+        with pytest.raises(RuntimeError, match="ended with 1"):
+            worker.ask(unknown=1)
+
+
+class FakeWorker:
+    """Takes `seconds_per_step`, whatever it is asked; the floor's answer is `floor`."""
+
+    def __init__(self, seconds_per_step=1.0, **floor):
+        self.seconds_per_step, self.floor = seconds_per_step, floor
+
+    def hello(self):
+        return {"batch_size": 10, "precision": "float32"}
+
+    def ask(self, do, steps=0):
+        return self.floor or {"seconds": steps * self.seconds_per_step}
+
+
+def test_the_race_counts_images_and_its_report_compares_them():
+    floor = {"float32": 1000.0, "bfloat16": 2000.0, "copy": 1.0}
+    workers = {"floor": FakeWorker(**floor), "b": FakeWorker(0.5), "c": FakeWorker(0.25)}
+    speeds, floors = train_step.race(workers, rounds=2, aim=1.0)
+    assert speeds == [{"b": 20, "c": 40}] * 2 and floors == [floor] * 2
+    hellos = {name: workers[name].hello() for name in "bc"}
+    result = train_step.report(hellos, speeds, floors, {"b": 5.0, "c": 5.0})
+    assert result["ratios"] == {"c/b": {"median": 2, "least": 2, "most": 2}}
+    assert result["contestants"]["c"]["share_of_floor"] == {"float32": 0.2, "bfloat16": 0.1}
+    assert "c/b: 2.00 (2.00 to 2.00)" in train_step.table(result)
+
+
+def test_quality_in_miniature(tmp_path, capsys):
+    arguments = ["--small", "--seeds", "0", "--budget", "0.5", "--tutorial-minutes", "0.01", "--only", "c", "d"]
+    quality.main([*arguments, "--threads", "1", "--device", "cpu", "--out", str(tmp_path)])
+    result = json.loads((tmp_path / "quality.json").read_text())
+    assert "not MNIST" in result["data"] and "not MNIST" in capsys.readouterr().out
+    assert (tmp_path / "quality.png").stat().st_size > 10_000
+    for runs in result["runs"].values():
+        scores = runs[0]["final"][0]
+        assert scores["multiple"] == pytest.approx(scores["frechet"] / result["real_against_real"]["0"])
+        assert sum(scores["class_shares"]) == pytest.approx(1)
+        assert [found["seconds"] for found in runs[0]["looks"]] == sorted(
+            found["seconds"] for found in runs[0]["looks"]
+        )
+
+
+@pytest.mark.parametrize("record", gpu_record.RECORDS)
+def test_the_record_of_a_gpu_in_miniature(record, tmp_path):
+    gpu_record.main([record, "--small", "--device", "cpu", "--seconds", "0.3", "--seeds", "0", "--out", str(tmp_path)])
+    result = json.loads((tmp_path / f"{record}.json").read_text())
+    assert result["miniature"] and result["command"].startswith("python tests/benchmarks/gpu_record.py")
+    pictures = {path.name for path in tmp_path.glob("*.png")}
+    if record == "speed":
+        assert pictures == {"speed_samples.png"} and result["whole_training"]["steps"] == 4
+        assert all(0 <= way["launch_bound_share"] < 1 for way in result["ways"].values())
+    else:
+        assert pictures == {f"{record}_{name}.png" for name in ("samples", "film", "losses", "distance")}
+        assert len(result["summary"]["frechet"]) == 3
+
+
+def test_without_tensorflow_its_contestant_is_left_out(capsys):
+    assert train_step.without_absent(["a", "b"], None) == ["b"]
+    assert "bench" in capsys.readouterr().out
+    assert train_step.without_absent(["a", "b"], "python") == ["a", "b"]
+
+
+def test_a_machine_without_what_the_package_imports_is_told_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "quality", None)  # it cannot be imported, as if one of those were missing:
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with pytest.raises(SystemExit, match="lacks tqdm"):
+        runpy.run_path(str(FOLDER / "gpu_record.py"))
