@@ -90,19 +90,20 @@ def _train(options) -> int:
     if checkpoint and checkpoint.exists() and not options.resume:
         checkpoint.replace(checkpoint.with_suffix(".previous.pt"))
     size = images.images.shape[-1]
-    options.recipe = recipe = (recipes.RECIPES if size == 8 else recipes.FAST)[size]
+    tiny = size == 8  # chapter 05's; one thread, because on more, networks this small only lose time
+    options.recipe = recipe = recipes.RECIPES[size] if tiny else recipes.fast(size, device)
     steps = checkpoints.load(checkpoint)["plan"]["steps"] if options.resume else recipe.steps
     steps = steps if options.steps is None else options.steps
-    if size == 8:
-        torch.set_num_threads(1)  # on more, networks this small only lose time
+    if tiny:
+        torch.set_num_threads(1)
     gan, batches = recipes.pictures(images, recipe, options.seed, device)
-    step = train.train_step if size == 8 else accelerate.accelerate(gan, batches)
+    step = train.train_step if tiny else accelerate.accelerate(gan, batches)
     print(f"{len(images.images):,} images of {size}x{size}, {steps:,} steps on {gan.device}", flush=True)
     history = train.train(
         gan, batches, steps, step=step, snapshots=6, final_rate=recipes.FINAL_RATE, checkpoint=checkpoint
     )
     if history.interrupted:
-        print(f"stopped after {len(history.discriminator):,} steps; what was learnt so far is kept")
+        print(f"stopped after {len(history.discriminator):,} steps; what was learnt so far is written")
     _write_results(options, gan, history)
     return 0
 

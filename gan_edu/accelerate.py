@@ -1,10 +1,11 @@
 """The same step, as fast as the device allows. Taught in chapter 06.
 
-`accelerate` changes where numbers lie and in how many digits and launches they are computed, never which: the step it
-returns is `train_step`.
+`accelerate` changes where numbers lie, and in how many digits and launches they are computed: the step it returns is
+`train_step`. (Only the masks of Dropout come from other random numbers.)
 """
 
 import copy
+import warnings
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,8 @@ def accelerate(gan: GAN, batches: Batches | None = None, precision: str = "auto"
         `gan.precision`, also in a checkpoint, so that a run goes on in the precision that it began with
     graph: capture the whole step as a CUDA graph, launched at once; by default where the GAN lives on a GPU and both
         optimizers are Adam, whose rate can lie on the device (another's would be frozen in the graph)
+
+    A graph repeats what was recorded: a term that draws from NumPy or Python would draw the same for ever.
 
     Raises ValueError for an unknown precision, or for a graph without a GPU or without Adam.
     """
@@ -92,8 +95,9 @@ def _set_adam(gan, **flags):
                 group.update(flags)
             for parameter, state in optimizer.state.items():
                 for name, value in state.items():  # the count of steps, and averages in the layout of the weights
-                    on_device = value.to(parameter.device)
-                    state[name] = on_device if name == "step" else torch.empty_like(parameter).copy_(on_device)
+                    value = value.to(parameter.device)
+                    fits = name == "step" or value.stride() == parameter.stride()
+                    state[name] = value if fits else torch.empty_like(parameter).copy_(value)
 
 
 def pick_precision(device: torch.device) -> str:
@@ -119,24 +123,28 @@ class Step:
 
 
 class CapturedStep(Step):
-    """The step as a CUDA graph: recorded at the first call, later launched as one, which leaves the host nothing to do.
+    """The step of one GAN as a CUDA graph: recorded at the first call, later launched as one.
 
     A graph reads and writes fixed places in memory. So what it is given is copied to where it reads, and the losses
-    that come back are copies. Terms that are not due in every move make a graph for each case.
+    that come back are copies. Terms that are not due in every move make a graph for each case; the `grad` of a weight
+    belongs to the graph that was recorded last. Raises ValueError for another GAN.
     """
 
     def __init__(self, gan: GAN):
-        self.graphs = {}
+        self.gan, self.graphs = gan, {}
         _set_adam(gan, capturable=True)
         for optimizer in (gan.g_optimizer, gan.d_optimizer):
             for group in optimizer.param_groups:
-                group["lr"] = torch.tensor(float(group["lr"]), device=gan.device)
+                group["lr"] = torch.as_tensor(group["lr"], device=gan.device)  # as it is, where it is a tensor
 
     def __call__(
         self, gan: GAN, real: Tensor, noise: Tensor | None = None, condition: Tensor | None = None
     ) -> StepLosses:
+        if gan is not self.gan:
+            raise ValueError("this step was made for another GAN: call accelerate(gan) for this one")
         given = (real, noise, condition)
         case = (
+            gan.precision,
             tuple(gan.d_moves % term.every == 0 for term in gan.d_terms),
             tuple(gan.g_moves % term.every == 0 for term in gan.g_terms),
             tuple(None if tensor is None else tensor.shape for tensor in given),
@@ -148,8 +156,7 @@ class CapturedStep(Step):
             if place is not None:
                 place.copy_(tensor)
         graph.replay()
-        for count in ("steps", "d_moves", "g_moves"):
-            setattr(gan, count, getattr(gan, count) + 1)
+        vars(gan).update({name: getattr(gan, name) + 1 for name in COUNTS})
         return StepLosses(*(loss.clone() for loss in losses))
 
     def _capture(self, gan, given):
@@ -157,18 +164,22 @@ class CapturedStep(Step):
         places = [None if tensor is None else tensor.clone() for tensor in given]
         before, random = copy.deepcopy(gan.state_dict()), checkpoints.random_state()
         counts = {name: before[name] for name in COUNTS}
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(3):
-                vars(gan).update(counts)  # so that the same terms are due each time
-                super().__call__(gan, *places)
-        torch.cuda.current_stream().wait_stream(stream)
-        gan.load_state_dict(before)
-        checkpoints.set_random_state(random)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            losses = super().__call__(gan, *places)
+        with torch.cuda.device(gan.device), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*capturable.*")  # before the graph Adam moves without one
+            try:
+                stream = torch.cuda.Stream()
+                stream.wait_stream(torch.cuda.current_stream())
+                with torch.cuda.stream(stream):
+                    for _ in range(3):
+                        vars(gan).update(counts)  # so that the same terms are due each time
+                        super().__call__(gan, *places)
+                torch.cuda.current_stream().wait_stream(stream)
+            finally:
+                gan.load_state_dict(before)
+                checkpoints.set_random_state(random)
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                losses = super().__call__(gan, *places)
         vars(gan).update(counts)  # recording counts a step, but plays none
         return graph, places, losses
 

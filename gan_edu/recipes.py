@@ -29,18 +29,17 @@ def plane(mixture: Mixture, seed: int = 0, device: str = "auto") -> tuple[GAN, B
     noise follow from the seed, on the CPU, unless something else draws from PyTorch's global generator in between.
     """
     torch.manual_seed(seed)
-    generator, discriminator = MLPGenerator(depth=3), MLPDiscriminator(depth=3)
-    gan = GAN(
-        generator,
-        discriminator,
-        g_optimizer=torch.optim.Adam(generator.parameters(), 4e-3, (0.0, 0.99)),
-        d_optimizer=torch.optim.Adam(discriminator.parameters(), 4e-3, (0.0, 0.99)),
-        d_terms=[penalty("r1", 0.025)],
-        ema=0.99,
-        device=device,
-    )
+    pair = MLPGenerator(depth=3), MLPDiscriminator(depth=3)
+    gan = _game(*pair, (4e-3, 4e-3), betas=(0.0, 0.99), d_terms=[penalty("r1", 0.025)], ema=0.99, device=device)
     points = mixture.sample(10_000, torch.Generator().manual_seed(seed))
     return gan, Batches(points, batch_size=128, device=gan.device, seed=seed)
+
+
+def _game(generator, discriminator, rates, betas=(0.9, 0.999), eps=1e-8, **settings):
+    """A GAN whose players move by Adam, with rates (of G, of D)."""
+    players = zip((generator, discriminator), rates, strict=True)
+    optimizers = [torch.optim.Adam(player.parameters(), rate, betas, eps) for player, rate in players]
+    return GAN(generator, discriminator, g_optimizer=optimizers[0], d_optimizer=optimizers[1], **settings)
 
 
 PAIRS = {
@@ -87,6 +86,13 @@ _fast = Recipe(
     pair="subpixel",
 )
 FAST = {28: _fast, 32: _fast}
+# A first guess for a large card, not tried yet: no GPU was at hand.
+WIDE = {"g_width": 128, "d_width": 96, "batch_size": 256, "g_rate": 1.5e-3, "d_rate": 1e-3, "ema": 0.999}
+
+
+def fast(size: int, device: torch.device | str = "cpu") -> Recipe:
+    """The recipe of the fast pair for images of that edge: small networks on a CPU, wide ones on a GPU."""
+    return FAST[size] if torch.device(device).type == "cpu" else FAST[size]._replace(**WIDE)
 
 
 def pictures(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
@@ -96,12 +102,12 @@ def pictures(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto"
     new_generator, new_discriminator = PAIRS[recipe.pair]
     generator = new_generator(size, channels, recipe.latent_dim, recipe.g_width)
     discriminator = new_discriminator(size, channels, recipe.d_width)
-    gan = GAN(
+    gan = _game(
         generator,
         discriminator,
-        recipe.loss,
-        g_optimizer=torch.optim.Adam(generator.parameters(), recipe.g_rate, recipe.betas),
-        d_optimizer=torch.optim.Adam(discriminator.parameters(), recipe.d_rate, recipe.betas),
+        (recipe.g_rate, recipe.d_rate),
+        betas=recipe.betas,
+        loss=recipe.loss,
         d_terms=[penalty("r1", recipe.r1_weight, recipe.r1_every)] if recipe.r1_weight else [],
         ema=recipe.ema,
         ema_warmup=recipe.ema_warmup,
@@ -112,16 +118,12 @@ def pictures(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto"
 
 
 def tutorial(images: Images, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
-    """TensorFlow's DCGAN tutorial: its pair, optimizers, batch size and simultaneous updates."""
+    """TensorFlow's DCGAN tutorial: its pair, optimizers, batch size and simultaneous updates.
+
+    Keras adds Adam's epsilon before it corrects the bias, PyTorch after it; that differs only for tiny gradients.
+    """
     torch.manual_seed(seed)
     channels, size = images.images.shape[1:3]
-    generator, discriminator = TutorialGenerator(size, channels), TutorialDiscriminator(size, channels)
-    gan = GAN(
-        generator,
-        discriminator,
-        g_optimizer=torch.optim.Adam(generator.parameters(), 1e-4, eps=1e-7),
-        d_optimizer=torch.optim.Adam(discriminator.parameters(), 1e-4, eps=1e-7),
-        updates="simultaneous",
-        device=device,
-    )
+    pair = TutorialGenerator(size, channels), TutorialDiscriminator(size, channels)
+    gan = _game(*pair, (1e-4, 1e-4), eps=1e-7, updates="simultaneous", device=device)
     return gan, Batches(images.images, batch_size=256, device=gan.device, seed=seed)

@@ -21,7 +21,7 @@ from gan_edu.losses import GANLoss, Term, get_loss
 
 UPDATES = ("alternating", "simultaneous")
 PLAYERS = ("generator", "discriminator", "ema", "g_optimizer", "d_optimizer")
-COUNTS = ("steps", "d_moves", "g_moves", "precision")
+COUNTS = ("steps", "d_moves", "g_moves")
 
 
 class StepLosses(NamedTuple):
@@ -140,20 +140,19 @@ class GAN:
     def state_dict(self) -> dict:
         """All that a game has learnt, for a checkpoint: weights, averages, optimizers and counts."""
         players = {name: getattr(self, name).state_dict() for name in PLAYERS if getattr(self, name) is not None}
-        return {**players, **{name: getattr(self, name) for name in COUNTS}, "ema_moves": self.ema_moves}
+        counts = {name: getattr(self, name) for name in COUNTS}
+        return {**players, **counts, "ema_moves": self.ema_moves, "precision": self.precision}
 
     def load_state_dict(self, state: dict) -> None:
         """Stand where another game of the same kind stood, in place. Raises ValueError where networks differ."""
-        for name in ("generator", "discriminator", "ema"):
-            network = getattr(self, name)
-            try:
-                if network is not None:
-                    network.load_state_dict(state[name])
-            except (RuntimeError, KeyError):
-                raise ValueError(f"the saved game has another {name} than this one") from None
+        try:
+            for name in ("generator", "discriminator") if self.ema is None else ("generator", "discriminator", "ema"):
+                getattr(self, name).load_state_dict(state[name])
+        except (RuntimeError, KeyError):
+            raise ValueError(f"the saved game has another {name} than this one") from None
         _load_optimizer(self.g_optimizer, state["g_optimizer"])
         _load_optimizer(self.d_optimizer, state["d_optimizer"])
-        vars(self).update({name: state[name] for name in COUNTS})
+        vars(self).update({name: state[name] for name in (*COUNTS, "precision")})
         self.ema_moves.copy_(state["ema_moves"])
 
 
@@ -282,8 +281,8 @@ def _load_optimizer(optimizer, state):
         saved, own = state["state"].get(i, {}), optimizer.state[parameter]
         for name in [name for name in saved if name not in own]:
             beside = parameter.device if group.get("fused") or group.get("capturable") else "cpu"
-            count = name == "step" or saved[name].shape != parameter.shape  # one number for the whole parameter
-            own[name] = torch.empty((), device=beside) if count else torch.empty_like(parameter)
+            whole = saved[name].shape == parameter.shape and name != "step"  # else one number for the parameter
+            own[name] = torch.empty_like(parameter) if whole else torch.empty((), device=beside)
         for name, value in own.items():
             value.copy_(saved[name]) if name in saved else value.zero_()
     for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
@@ -341,7 +340,8 @@ def train(
     final_rate: learning rates fall along half a cosine to this share of what they were at the start, which is also
         where they stand again after the run
     checkpoint: a file that the run is saved to, every `save_every` steps and at the end. Where it exists already, a
-        run with the same settings goes on from there, bit for bit on the same machine, as if it had never stopped
+        run with the same settings goes on from there, bit for bit on the same machine, as if it had never
+        stopped (on CUDA only with deterministic algorithms)
 
     Ctrl-C, or a notebook's stop button, ends the run with what was learnt so far. Raises TrainingDiverged where a
     loss is NaN or infinite; that is looked for every hundred steps, and before a snapshot. Raises ValueError where
@@ -352,20 +352,19 @@ def train(
         raise ValueError("a checkpoint keeps the place in the batches, which these do not tell: pass data.Batches")
     run = _Run(gan, batches, steps, snapshots, snapshot_size, snapshot_condition, evaluate, final_rate, d_steps)
     if checkpoint is not None and Path(checkpoint).exists():
-        run.load_state_dict(checkpoints.load(checkpoint))
+        run.load_state_dict(checkpoints.load(checkpoint), checkpoint)
     bar = tqdm(total=steps, initial=run.done, disable=not progress, leave=False)
     try:
-        run.snapshot()
-        if checkpoint is not None:
-            checkpoints.save(checkpoint, run.state_dict())  # what cannot be saved fails now, not after an hour
-        while run.done < steps:
+        while True:
+            run.snapshot()
+            if checkpoint is not None and (run.done % save_every == 0 or run.done == steps):
+                checkpoints.save(checkpoint, run.state_dict())  # first before the first step: failing costs nothing yet
+            if run.done == steps:
+                break
             run.turn(step)
             if run.done % 100 == 0 or run.done == steps or run.done in run.moments:
                 run.check_finite()
                 bar.update(run.done - bar.n)
-            run.snapshot()
-            if checkpoint is not None and (run.done % save_every == 0 or run.done == steps):
-                checkpoints.save(checkpoint, run.state_dict())
     except KeyboardInterrupt:
         run.history.interrupted = True
     finally:
@@ -417,25 +416,27 @@ class _Run:
         self.history.scores.append(score)
 
     def check_finite(self):
-        broken = ~self.losses[: self.done].isfinite().all(1)
-        if broken.any():
-            step = int(broken.nonzero()[0])
-            d_loss, g_loss = self.losses[step].tolist()
+        broken = (~self.losses[: self.done].isfinite().all(1)).nonzero()
+        if len(broken):
+            step = int(broken[0])
             raise TrainingDiverged(
-                f"training diverged at step {step}: D's loss is {d_loss}, G's loss is {g_loss}. Lower the learning "
-                'rates, add a penalty (d_terms=[penalty("r1", 0.5)]), or take a loss that is bounded below, and start '
-                "again"
+                f"training diverged at step {step}: D's and G's losses are {self.losses[step].tolist()}. Lower the "
+                'learning rates, add a penalty (d_terms=[penalty("r1", 0.5)]), or take a loss that is bounded below'
             )
 
     def plan(self):
         """What a saved run must share with this one."""
-        gan, batch_size = self.gan, getattr(self.batches, "batch_size", None)
-        terms = [(term.name, term.weight, term.every) for term in (*gan.d_terms, *gan.g_terms)]
-        optimizers = [type(optimizer).__name__ for optimizer in (gan.g_optimizer, gan.d_optimizer)]
-        game = {"loss": gan.loss.name, "updates": gan.updates, "terms": terms, "optimizers": optimizers}
-        average = {"ema": gan.ema_decay, "ema_warmup": gan.ema_warmup}
-        loop = {"steps": self.steps, "d_steps": self.d_steps, "final_rate": self.final_rate, "snapshots": self.moments}
-        return {**loop, "batch_size": batch_size, **game, **average}
+        gan, batches = self.gan, self.batches
+        rules = ("betas", "momentum", "eps", "weight_decay")
+        return {
+            **{name: getattr(self, name) for name in ("steps", "d_steps", "final_rate")},
+            **{"snapshots": self.moments, "snapshot_size": 0 if self.noise is None else len(self.noise)},
+            **{"batch_size": getattr(batches, "batch_size", None), "loss": gan.loss.name, "updates": gan.updates},
+            "terms": [(term.name, term.weight, term.every) for term in (*gan.d_terms, *gan.g_terms)],
+            "optimizers": [type(optimizer).__name__ for optimizer in (gan.g_optimizer, gan.d_optimizer)],
+            "rules": [[group[rule] for rule in rules if rule in group] for group in self.groups()],
+            **{"ema": gan.ema_decay, "ema_warmup": gan.ema_warmup},
+        }
 
     def state_dict(self):
         kept = {name: getattr(self.history, name) for name in ("steps", "samples", "scores")}
@@ -447,11 +448,11 @@ class _Run:
             "random": checkpoints.random_state(),
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state, path):
         saved, own = state.get("plan", {}), self.plan()
         if differing := [name for name in own if saved.get(name) != own[name]]:
             pairs = ", ".join(f"{name} = {saved.get(name)}, here it is {own[name]}" for name in differing)
-            raise ValueError(f"the checkpoint is of another run: {pairs}")
+            raise ValueError(f"{path} is of another run: {pairs}")
         self.batches.load_state_dict(state["batches"])
         self.gan.load_state_dict(state["gan"])
         run = state["run"]

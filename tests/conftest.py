@@ -22,6 +22,7 @@ CHAPTERS = [
     "03_the_training_step",
     "04_a_first_gan",
     "05_dcgan_on_digits",
+    "06_a_full_gan_on_cuda",
 ]
 
 

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 import contestants
 import gpu_record
 import quality
+import reporting
 import train_step
 from workers import Worker
 
@@ -37,13 +38,16 @@ def test_ratios_are_taken_within_each_round_and_only_of_those_present():
 
 
 def test_share_of_the_floor_is_achieved_over_possible_operations():
-    floor = {"float32": 1000, "bfloat16": 4000, "copy": 1}
-    assert train_step.shares(50, 10, floor) == {"float32": 0.5, "bfloat16": 0.125}
+    assert reporting.share(speed=50, operations=10, bound=4000) == 0.125
 
 
 @pytest.mark.parametrize(("per_step", "steps"), [(0.4, 4), (0.5, 3), (9, 1)])
 def test_a_block_is_filled_and_never_empty(per_step, steps):
-    assert train_step.block(per_step, 1.5) == steps
+    assert reporting.block(per_step, 1.5) == steps
+
+
+def test_every_round_begins_with_another_contestant():
+    assert [train_step.rotated(["a", "b", "c"], i) for i in (0, 1, 5)] == [list("abc"), list("bca"), list("cab")]
 
 
 def test_operations_of_a_step_agree_with_those_counted_by_hand():
@@ -57,7 +61,7 @@ def test_operations_of_a_step_agree_with_those_counted_by_hand():
 
 
 def test_paths_of_this_machine_do_not_get_into_the_record():
-    shown = train_step.command("/home/me/quality.py", ["--out", "/home/me/my out", "--seeds", "1"])
+    shown = reporting.command("/home/me/quality.py", ["--out", "/home/me/my out", "--seeds", "1"])
     assert shown == "python tests/benchmarks/quality.py --out 'my out' --seeds 1"
 
 
@@ -67,29 +71,78 @@ def test_moments_grow_and_end_at_the_end():
 
 
 def look(seed, seconds, multiple):
-    return {"seed": seed, "classifier": 0, "seconds": seconds, "multiple": multiple}
+    steps = 10 * seconds + contestants.SETUP
+    return {"seed": seed, "classifier": 0, "seconds": seconds, "steps": steps, "multiple": multiple}
 
 
-def test_the_time_to_the_mark_is_the_median_over_runs_of_the_first_look_within_it():
-    reached = [look(0, 1, 500), look(0, 2, 90), look(0, 3, 120), look(1, 4, 100), look(2, 9, 50)]
-    assert quality.time_within(reached) == 4
-    assert quality.time_within([look(0, 1, 500), look(1, 1, 99), look(2, 1, 101)]) is None
+def test_the_mark_is_reached_between_the_last_look_outside_and_the_first_within():
+    looks = [look(0, 1, 500), look(0, 2, 90), look(0, 3, 120), look(1, 3, 101), look(1, 4, 100), look(2, 9, 50)]
+    assert quality.arrival(looks, "seconds") == {"outside": 1, "inside": 4}  # medians of 1, 3, 0 and of 2, 4, 9
+    assert quality.arrival(looks, "steps") == {"outside": 12, "inside": 42}
+    late = [look(0, 1, 500), look(1, 1, 99), look(2, 1, 101)]
+    assert quality.arrival(late, "seconds") == {"outside": 1, "inside": None}
 
 
-@pytest.mark.parametrize(("multiple", "ratio"), [(100, 1 / 30), (101, 1 / 60)])
-def test_a_tutorial_that_never_arrives_gives_an_upper_bound(multiple, ratio):
-    courses = {
-        "a": [{"looks": [look(0, 60, multiple), look(0, 120, multiple)]}],
-        "d": [{"looks": [look(0, 1, 300), look(0, 2, 99)]}],
+@pytest.mark.parametrize(("last", "bound"), [(100, 3 / 60), (101, 3 / 120)])
+def test_the_ratio_is_of_the_most_that_ours_needs_to_the_least_that_the_tutorial_does(last, bound):
+    courses = {  # it arrives between 60 and 120 s, or not in 120 s
+        "a": [{"setup_seconds": 5, "looks": [look(0, 60, 300), look(0, 120, last)]}],
+        "d": [{"setup_seconds": 1, "looks": [look(0, 2, 300), look(0, 3, 99)]}],
     }
     race = quality.race_to_the_mark(courses)
-    assert race["d/a"] == pytest.approx(ratio)
-    assert race["d/a is an upper bound"] == (multiple > 100)
+    assert race["d/a is at most"] == pytest.approx(bound)
+    assert race["contestants"]["a"]["seconds_per_step"] == pytest.approx(0.1)
+    courses["a"][0]["looks"] = courses["a"][0]["looks"][:1]
+    courses["d"][0]["looks"] = courses["d"][0]["looks"][:1]
+    assert quality.race_to_the_mark(courses)["d/a is at most"] is None  # ours did not arrive
+
+
+def test_before_a_mark_that_the_tutorial_passed_unseen_there_is_no_bound():
+    runs = [{"setup_seconds": 1, "looks": [look(0, 1, 99)]}]
+    assert quality.race_to_the_mark({"a": runs, "d": runs})["d/a is at most"] is None
+
+
+class FakeTensorFlow:
+    """A worker whose steps take 0.4 s, and its first two 7 s."""
+
+    def __init__(self, path):
+        self.path, self.seconds, self.steps = path, 0.0, 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def ask(self, do, until=0.0, steps=0, **request):
+        if do == "sample":
+            quality.np.save(request["path"], quality.np.zeros(1))
+            return {}
+        self.steps += steps
+        while self.seconds < until:
+            self.seconds, self.steps = self.seconds + 0.4, self.steps + 1
+        return {"seconds": 7.0} if do == "time" else {"seconds": self.seconds, "steps": self.steps}
+
+
+def test_the_tutorials_first_steps_are_not_counted_and_no_state_is_seen_twice(monkeypatch):
+    monkeypatch.setattr(quality, "tensorflow_worker", lambda images, folder, *_: FakeTensorFlow(folder))
+    course, seen = quality.Course([], budget=9, until_within=False), []
+    monkeypatch.setattr(course, "look", lambda seconds, steps, samples: seen.append((round(seconds, 1), steps)))
+    quality.train_tensorflow("python", None, 0, [0.1, 0.3, 0.5, 0.75, 1.5], course, quality.SMALL, threads=1)
+    assert seen == [(0.4, 3), (0.8, 4), (1.6, 6)] and course.setup == 7.0
 
 
 def test_launch_bound_is_the_time_without_kernels():
     assert gpu_record.launch_bound(step=4.0, busy=1.0) == 0.75
     assert gpu_record.launch_bound(step=1.0, busy=1.5) == 0
+
+
+def test_utilisation_is_of_the_product_in_the_steps_own_precision():
+    floor = {"float32": {"median": 1e12}, "bfloat16": {"median": 4e12}}
+    ways = [{"images_per_second": 100.0, "precision": precision} for precision in ("float32", "bfloat16")]
+    found = [gpu_record.utilisation(way, 1e10, floor, peak=5.0) for way in ways]
+    assert found == [{"of the measured product": 1.0}, {"of the measured product": 0.25, "of the data sheet": 0.2}]
+    assert gpu_record.utilisation(ways[1], 1e10, floor, peak=None) == {"of the measured product": 0.25}
 
 
 def test_the_clock_stands_still_during_a_look(monkeypatch):
@@ -140,11 +193,11 @@ def test_a_worker_may_print_and_its_end_is_noticed(tmp_path, monkeypatch):
 class FakeWorker:
     """Takes `seconds_per_step`, whatever it is asked; the floor's answer is `floor`."""
 
-    def __init__(self, seconds_per_step=1.0, **floor):
-        self.seconds_per_step, self.floor = seconds_per_step, floor
+    def __init__(self, seconds_per_step=1.0, precision="float32", **floor):
+        self.seconds_per_step, self.precision, self.floor = seconds_per_step, precision, floor
 
     def hello(self):
-        return {"batch_size": 10, "precision": "float32"}
+        return {"batch_size": 10, "precision": self.precision}
 
     def ask(self, do, steps=0):
         return self.floor or {"seconds": steps * self.seconds_per_step}
@@ -152,13 +205,14 @@ class FakeWorker:
 
 def test_the_race_counts_images_and_its_report_compares_them():
     floor = {"float32": 1000.0, "bfloat16": 2000.0, "copy": 1.0}
-    workers = {"floor": FakeWorker(**floor), "b": FakeWorker(0.5), "c": FakeWorker(0.25)}
+    workers = {"floor": FakeWorker(**floor), "b": FakeWorker(0.5), "c": FakeWorker(0.25, "bfloat16")}
     speeds, floors = train_step.race(workers, rounds=2, aim=1.0)
     assert speeds == [{"b": 20, "c": 40}] * 2 and floors == [floor] * 2
+    assert [list(speed) for speed in speeds] == [["b", "c"], ["c", "b"]]
     hellos = {name: workers[name].hello() for name in "bc"}
     result = train_step.report(hellos, speeds, floors, {"b": 5.0, "c": 5.0})
     assert result["ratios"] == {"c/b": {"median": 2, "least": 2, "most": 2}}
-    assert result["contestants"]["c"]["share_of_floor"] == {"float32": 0.2, "bfloat16": 0.1}
+    assert [result["contestants"][name]["share_of_floor"] for name in "bc"] == [0.1, 0.1]  # each of its own product
     assert "c/b: 2.00 (2.00 to 2.00)" in train_step.table(result)
 
 
@@ -177,18 +231,49 @@ def test_quality_in_miniature(tmp_path, capsys):
         )
 
 
+def test_train_step_in_miniature(tmp_path):
+    out = str(tmp_path / "speed.json")
+    small = ["--small", "--rounds", "2", "--seconds", "0.01", "--batch-size", "2", "--threads", "1", "--device", "cpu"]
+    train_step.main([*small, "--only", "c", "c32", "d", "--out", out])
+    result = json.loads(Path(out).read_text())
+    assert set(result["ratios"]) == {"d/c"} and len(result["rounds"]) == 2
+    assert result["contestants"]["c32"]["precision"] == "float32"
+    costs = {name: found["operations_per_image"] for name, found in result["contestants"].items()}
+    assert costs["c"] == costs["c32"] > 5 * costs["d"]
+
+
 @pytest.mark.parametrize("record", gpu_record.RECORDS)
 def test_the_record_of_a_gpu_in_miniature(record, tmp_path):
-    gpu_record.main([record, "--small", "--device", "cpu", "--seconds", "0.3", "--seeds", "0", "--out", str(tmp_path)])
+    small = ["--small", "--device", "cpu", "--threads", "1", "--seconds", "0.3", "--seeds", "0"]
+    gpu_record.main([record, *small, "--out", str(tmp_path)])
+    assert not torch.backends.cudnn.benchmark  # as it was before
     result = json.loads((tmp_path / f"{record}.json").read_text())
     assert result["miniature"] and result["command"].startswith("python tests/benchmarks/gpu_record.py")
     pictures = {path.name for path in tmp_path.glob("*.png")}
     if record == "speed":
         assert pictures == {"speed_samples.png"} and result["whole_training"]["steps"] == 4
         assert all(0 <= way["launch_bound_share"] < 1 for way in result["ways"].values())
+        assert all(way["kernels"] and way["model_flop_utilisation"] for way in result["ways"].values())
     else:
         assert pictures == {f"{record}_{name}.png" for name in ("samples", "film", "losses", "distance")}
-        assert len(result["summary"]["frechet"]) == 3
+        assert len(result["summary"]["frechet"]) == 3 and result["setup_seconds"] > 0
+
+
+def test_colour_trains_for_what_is_left_of_eight_minutes(monkeypatch):
+    trained = []
+
+    def no_training(*arguments, **settings):
+        trained.append(arguments[3][-1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gpu_record.time, "perf_counter", lambda: 1_030.0)
+    monkeypatch.setattr(gpu_record.quality, "train_ours", no_training)
+    for began in (1_000.0, 500.0):
+        arguments = gpu_record.parse(["colour", "--small", "--out", "."])
+        arguments.began, arguments.seeds = began, []
+        with pytest.raises(KeyboardInterrupt):
+            gpu_record.colour(arguments, torch.device("cpu"))
+    assert trained == [480 - 60 - 30, 60]  # loading took 30 s, or more than there is
 
 
 def test_without_tensorflow_its_contestant_is_left_out(capsys):

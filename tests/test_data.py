@@ -254,9 +254,9 @@ def test_bytes_come_out_as_exactly_the_floats_that_went_in():
 
 def test_bytes_given_are_pixels():
     (batch,) = torch.unbind(
-        next(data.Batches(torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 3), batch_size=1))
+        next(data.Batches(torch.tensor([0, 51, 255], dtype=torch.uint8).reshape(1, 1, 1, 3), batch_size=1))
     )
-    assert batch.tolist() == pytest.approx([-1, -0.6, 1])
+    assert batch.flatten().tolist() == pytest.approx([-1, -0.6, 1])
 
 
 @pytest.mark.parametrize("change", ["digits", "noise", "too large", "points", "labels", "float64", "NaN"])

@@ -91,7 +91,7 @@ def test_readme_and_machine_check_agree_on_the_time_of_each_chapter():
     from gan_edu import machine
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| \[(\d\d)\].* \| (\d+) s \| no \|$", readme, re.MULTILINE)
+    rows = re.findall(r"^\| \[(\d\d)\].* \| (\d+) s \| (?:no|optional) \|$", readme, re.MULTILINE)
     assert {chapter: int(seconds) for chapter, seconds in rows} == machine.CHAPTERS
 
 
@@ -130,7 +130,7 @@ def test_code_lines_are_counted_without_blank_lines_comments_and_docstrings():
     assert code_lines(source) == {6, 7, 9, 10}
 
 
-@pytest.mark.parametrize(("what", "limit"), [("computes", 1300), ("teaches", 850)])
+@pytest.mark.parametrize(("what", "limit"), [("computes", 1350), ("teaches", 850)])
 def test_the_package_stays_small(what, limit):
     sizes = {}
     for path in PACKAGE:

@@ -59,14 +59,16 @@ class Batches:
         self.tensors = tuple(_to_bytes(tensor) for tensor in self.tensors)
 
     def state_dict(self) -> dict:
-        """Where the stream stands: the order of this epoch, the place in it, and what decides later orders."""
-        generator = self._generator.get_state()
-        return {"order": self._order.cpu(), "position": self._position, "generator": generator}
+        """Where the stream stands: the order of this epoch, the place in it, what decides later orders, and an item."""
+        first, generator = self.tensors[0][0].cpu(), self._generator.get_state()
+        return {"order": self._order.cpu(), "position": self._position, "generator": generator, "first": first}
 
     def load_state_dict(self, state: dict) -> None:
-        """Go on where a stream over the same data stood. Raises ValueError where it had another number of items."""
+        """Go on where a stream over the same data stood. Raises ValueError where the data was other."""
         if len(state["order"]) != len(self._order):
             raise ValueError(f"the stream went over {len(state['order'])} items, here are {len(self._order)}")
+        if not torch.equal(state["first"], self.tensors[0][0].cpu()):
+            raise ValueError("the stream went over other data: its first item was another one")
         self._order = state["order"].to(self._order.device)
         self._position = state["position"]
         self._generator.set_state(state["generator"])
@@ -80,4 +82,5 @@ def _to_bytes(images: Tensor) -> Tensor:
     if images.ndim != 4 or images.dtype != torch.float32 or images.abs().max() > 1:
         return images
     pixels = ((images + 1) * 127.5).round().to(torch.uint8)
-    return pixels if torch.equal(_to_floats(pixels), images) else images
+    # Compared on the CPU, where the images were made: another device may round the division in another way.
+    return pixels if torch.equal(_to_floats(pixels.cpu()), images.cpu()) else images

@@ -64,6 +64,7 @@ class Course:
     def __init__(self, judges: list[Judge], budget: float, until_within: bool, **about):
         self.judges, self.budget, self.until_within, self.about = judges, budget, until_within, about
         self.looks, self.at_budget, self.last, self.samples = [], None, None, None
+        self.setup = 0.0  # seconds of the first steps, which no look counts
 
     def look(self, seconds: float, steps: int, samples: Tensor) -> bool:
         """Judge samples (N, C, H, W) after so many seconds and steps; True if the run has shown what it should."""
@@ -78,7 +79,7 @@ class Course:
     def end(self) -> dict:
         """The whole course as plain data."""
         final = self._scores()
-        return {"looks": self.looks, "at_budget": self.at_budget or final, "final": final}
+        return {"setup_seconds": self.setup, "looks": self.looks, "at_budget": self.at_budget or final, "final": final}
 
     def _scores(self):
         return [{**self.last, **judge.score(self.samples)} for judge in self.judges]
