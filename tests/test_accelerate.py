@@ -423,6 +423,7 @@ def cuda_on_the_cpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "Stream", Stream)
     monkeypatch.setattr(torch.cuda, "current_stream", Stream)
     monkeypatch.setattr(torch.cuda, "stream", lambda stream: contextlib.nullcontext())
+    monkeypatch.setattr(torch.cuda, "device", lambda device: contextlib.nullcontext())
 
 
 def captured(gan):
@@ -471,7 +472,7 @@ def test_there_is_one_graph_for_each_set_of_terms_that_are_due(cuda_on_the_cpu):
     for _ in range(8):
         before = {case: graph.replays for case, (graph, *_) in step.graphs.items()}
         step(gan, real)
-        cases += [case[:2] for case, (graph, *_) in step.graphs.items() if graph.replays > before.get(case, 0)]
+        cases += [case[1:3] for case, (graph, *_) in step.graphs.items() if graph.replays > before.get(case, 0)]
     due = [((move % 4 == 0,), (move % 2 == 0,)) for move in range(8)]
     assert cases == due and len(step.graphs) == 3  # one replay each time, of the graph in which those terms are
     assert (gan.steps, gan.d_moves, gan.g_moves) == (8, 8, 8)
@@ -544,27 +545,72 @@ def gpu(monkeypatch):
     return torch.device("cuda")
 
 
+def smooth(network):
+    """The network with SiLU for (Leaky)ReLU: at a kink, rounding alone can turn a gradient by a thousandth."""
+    for module in list(network.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.ReLU | nn.LeakyReLU):
+                setattr(module, name, nn.SiLU())
+    return network
+
+
 def on(device, pair="subpixel", **settings):
-    gan, real, noise, _ = game(pair, **settings)
-    settings.pop("n", None)
-    g, d = gan.generator.to(device), gan.discriminator.to(device)
-    rates = [torch.optim.Adam(network.parameters(), 2e-4) for network in (g, d)]
+    """A smooth game, real images and noise on that device. Adam's `eps` of 1 keeps rounding as small as it was."""
+    gan, real, noise, _ = game(pair)
+    g, d = (smooth(network).to(device) for network in (gan.generator, gan.discriminator))
+    rates = [torch.optim.Adam(network.parameters(), 0.1, eps=1.0) for network in (g, d)]
     return train.GAN(g, d, "non_saturating", *rates, device=device, **settings), real.to(device), noise.to(device)
 
 
+def moments(optimizer):
+    """Adam's averages of gradients as one vector: where a graph leaves what it moved along."""
+    return torch.cat([state["exp_avg"].flatten().double() for state in optimizer.state.values()])
+
+
+def learners(gan):
+    """The weights of G, D and the EMA, as vectors."""
+    return [weights(network) for network in (gan.generator, gan.discriminator, gan.ema)]
+
+
+def plays_the_same_steps(step, fast, plain, real, noise):
+    """Is each of five captured steps the plain one, from where that stands? R1 is due in the first and in the fifth."""
+    for _ in range(5):
+        fast.load_state_dict(copy.deepcopy(plain.state_dict()))
+        before = learners(plain)
+        losses, expected = step(fast, real, noise), train.train_step(plain, real, noise)
+        for found, right, start in zip(learners(fast), learners(plain), before, strict=True):
+            assert off(found, right) < FP32 and off(found - start, right - start) < 1e-3  # a move has fewer digits
+        for name in ("g_optimizer", "d_optimizer"):
+            assert off(moments(getattr(fast, name)), moments(getattr(plain, name))) < FP32
+        torch.testing.assert_close(losses, expected, rtol=FP32, atol=0)
+    assert len(step.graphs) == 2 and (fast.steps, fast.d_moves, fast.g_moves) == (5, 5, 5)
+
+
 @pytest.mark.parametrize("updates", train.UPDATES)
-@pytest.mark.parametrize("pair", ["dcgan", "subpixel", "tutorial"])
+@pytest.mark.parametrize("pair", ["subpixel", "tutorial"])
 def test_on_a_gpu_the_captured_step_computes_the_same_update(pair, updates, gpu):
-    plain, real, noise = on(gpu, pair, updates=updates, **LAZY)
-    fast, *_ = on(gpu, pair, updates=updates, **LAZY)
+    plain, real, noise = on(gpu, pair, updates=updates, ema=0.9, **LAZY)
+    fast, *_ = on(gpu, pair, updates=updates, ema=0.9, **LAZY)
     step = accelerate.accelerate(fast, precision="float32")
     assert isinstance(step, accelerate.CapturedStep)
-    for _ in range(5):  # R1 is due in the first and in the fifth
-        fast.load_state_dict(copy.deepcopy(plain.state_dict()))
-        losses, expected = step(fast, real, noise), train.train_step(plain, real, noise)
-        assert [off(*pair) < FP32 for pair in zip(gradients(fast), gradients(plain), strict=True)] == [True, True]
-        torch.testing.assert_close(losses, expected, rtol=FP32, atol=FP32)
-    assert len(step.graphs) == 2 and (fast.steps, fast.d_moves, fast.g_moves) == (5, 5, 5)
+    plays_the_same_steps(step, fast, plain, real, noise)
+
+
+@pytest.mark.parametrize("updates", train.UPDATES)
+def test_the_recorded_graph_computes_the_same_update(updates, cuda_on_the_cpu):
+    plain, real, noise = on("cpu", updates=updates, ema=0.9, **LAZY)
+    fast, *_ = on("cpu", updates=updates, ema=0.9, **LAZY)
+    plays_the_same_steps(captured(fast), fast, plain, real, noise)
+
+
+def test_on_a_gpu_images_become_bytes_there(gpu):
+    images = torch.arange(256.0).repeat(4, 1).reshape(16, 1, 8, 8) / 127.5 - 1
+    batches = Batches(images, batch_size=16, device=gpu)
+    floats = Batches(images, batch_size=16, device=gpu)
+    batches.to_bytes()
+    (kept,) = batches.tensors
+    assert kept.dtype == torch.uint8 and kept.device.type == "cuda"
+    torch.testing.assert_close(next(batches), next(floats), rtol=0, atol=1e-6)
 
 
 def test_on_a_gpu_losses_are_copies_noise_is_fresh_and_rates_are_followed(gpu):

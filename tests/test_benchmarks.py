@@ -234,12 +234,11 @@ def test_quality_in_miniature(tmp_path, capsys):
 def test_train_step_in_miniature(tmp_path):
     out = str(tmp_path / "speed.json")
     small = ["--small", "--rounds", "2", "--seconds", "0.01", "--batch-size", "2", "--threads", "1", "--device", "cpu"]
-    train_step.main([*small, "--only", "c", "c32", "d", "--out", out])
+    train_step.main([*small, "--only", "c32", "--out", out])
     result = json.loads(Path(out).read_text())
-    assert set(result["ratios"]) == {"d/c"} and len(result["rounds"]) == 2
-    assert result["contestants"]["c32"]["precision"] == "float32"
-    costs = {name: found["operations_per_image"] for name, found in result["contestants"].items()}
-    assert costs["c"] == costs["c32"] > 5 * costs["d"]
+    found = result["contestants"]["c32"]
+    assert (found["precision"], found["batch_size"], len(result["rounds"])) == ("float32", 2, 2)
+    assert found["images_per_second"]["least"] > 0 < found["share_of_floor"]
 
 
 @pytest.mark.parametrize("record", gpu_record.RECORDS)

@@ -7,11 +7,11 @@
     python tests/benchmarks/gpu_record.py speed --small --device cpu --out build/gpu    # a miniature, anywhere
 
 `speed`: the tutorial's step eagerly, accelerated, and as a CUDA graph, and its whole training, 50 epochs; the share of
-the time in which no kernel runs (launch-bound), and model FLOP utilisation: what share of the device's measured matrix
-product in the step's precision it reaches, and with --peak of what the data sheet promises in bfloat16. (PyTorch lets float32
-convolutions round to TF32, but not float32 products, so the eager step may exceed its product.) `digits`: the fast pair
-on MNIST for a minute. `colour`: the same on a folder of pictures, whose subfolders are the classes, for what loading
-and judging leave of eight minutes. The package need not be installed, but what it imports must be there.
+the time in which no kernel runs (launch-bound), and model FLOP utilisation: the share that it reaches of the device's
+measured matrix product in the step's precision, and with --peak of what the data sheet promises in bfloat16. (PyTorch
+lets float32 convolutions round to TF32, but not float32 products, so the eager step may exceed its product.) `digits`:
+the fast pair on MNIST for a minute. `colour`: the same on a folder of pictures, whose subfolders are the classes, for
+what loading and judging leave of eight minutes. The package need not be installed, but what it imports must be there.
 """
 
 import argparse
@@ -103,7 +103,7 @@ def compare_ways(games: dict[str, Game], rounds: int, aim: float, steps: int) ->
 
 
 def utilisation(way: dict, operations: float, floor: dict[str, dict], peak: float | None) -> dict[str, float]:
-    """Model FLOP utilisation of a way: of the measured product in its precision, and of the TFLOP/s that are promised."""
+    """Model FLOP utilisation of a way: of the measured product in its precision, and of the TFLOP/s promised."""
     speed = way["images_per_second"]
     found = {"of the measured product": share(speed, operations, floor[way["precision"]]["median"])}
     if peak and way["precision"] == "bfloat16":

@@ -219,9 +219,8 @@ def table(result: dict) -> str:
         time, steps = found["seconds"], found["steps"]
         reached = f"not in {found['given_seconds']:.0f} s"
         if time["inside"]:
-            reached = (
-                f"in {time['outside']:.1f} to {time['inside']:.1f} s, {steps['outside']} to {steps['inside']} steps"
-            )
+            reached = f"in {time['outside']:.1f} to {time['inside']:.1f} s"
+            reached += f", {steps['outside']:.0f} to {steps['inside']:.0f} steps"
         lines.append(f"({name}) comes within {race['multiple']} times real-against-real {reached}")
         lines.append(
             f"    {found['seconds_per_step']:.3g} s a step; not counted: {found['setup_seconds_not_counted']:.1f} s"
