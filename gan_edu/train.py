@@ -353,22 +353,21 @@ def train(
     run = _Run(gan, batches, steps, snapshots, snapshot_size, snapshot_condition, evaluate, final_rate, d_steps)
     if checkpoint is not None and Path(checkpoint).exists():
         run.load_state_dict(checkpoints.load(checkpoint), checkpoint)
-    bar = tqdm(total=steps, initial=run.done, disable=not progress, leave=False)
     try:
-        while True:
-            run.snapshot()
-            if checkpoint is not None and (run.done % save_every == 0 or run.done == steps):
-                checkpoints.save(checkpoint, run.state_dict())  # first before the first step: failing costs nothing yet
-            if run.done == steps:
-                break
-            run.turn(step)
-            if run.done % 100 == 0 or run.done == steps or run.done in run.moments:
-                run.check_finite()
-                bar.update(run.done - bar.n)
+        with tqdm(total=steps, initial=run.done, disable=not progress, leave=False) as bar:
+            while True:
+                run.snapshot()
+                if checkpoint is not None and (run.done % save_every == 0 or run.done == steps):
+                    checkpoints.save(checkpoint, run.state_dict())  # also before the first step: to fail early
+                if run.done == steps:
+                    break
+                run.turn(step)
+                if run.done % 100 == 0 or run.done == steps or run.done in run.moments:
+                    run.check_finite()
+                    bar.update(run.done - bar.n)
     except KeyboardInterrupt:
         run.history.interrupted = True
     finally:
-        bar.close()
         run.set_rates(1.0)
     run.history.discriminator, run.history.generator = run.losses[: run.done].T.cpu().numpy()
     return run.history
