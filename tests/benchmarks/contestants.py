@@ -85,7 +85,7 @@ def seconds(game: Game, steps: int) -> float:
 def measure_floor(device: torch.device, small: bool = False) -> dict[str, float]:
     """The most operations a second of matrix products, and bytes a second of a copy, that the device reaches now."""
     size = 256 if small else 4096 if device.type == "cpu" else 8192
-    return floor(device, size=size, repeats=1 if device.type == "cpu" else 10)._asdict()
+    return floor(device, size=size, seconds=0.01 if small else 0.5)._asdict()
 
 
 # --- TensorFlow -------------------------------------------------------------------------------------------------------
