@@ -71,7 +71,6 @@ class Recipe(NamedTuple):
 RECIPES = {
     8: Recipe(steps=2000, g_width=32, d_width=64, r1_weight=0.5),
     28: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
-    32: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
 }
 # The fast pair of chapter 06:
 _fast = Recipe(

@@ -32,6 +32,17 @@ def empty_progress(tmp_path, monkeypatch):
     monkeypatch.setenv("GAN_EDU_PROGRESS", str(tmp_path / "progress.json"))
 
 
+@pytest.fixture
+def one_thread():
+    """Networks this small lose time on more threads, and sums in another order are other sums."""
+    import torch  # only now: CUDA_VISIBLE_DEVICES must be set before
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.fixture(scope="session")
 def notebooks() -> dict[str, nbformat.NotebookNode]:
     """Every committed notebook by the name of its file without the ending."""

@@ -20,13 +20,7 @@ from workers import Worker
 FOLDER = Path(contestants.__file__).parent
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Steps this small only wait for each other on more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------

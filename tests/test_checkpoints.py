@@ -21,13 +21,7 @@ from gan_edu.losses import Term, penalty
 STEPS, SAVE_EVERY = 30, 7
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Bit for bit means: the same sums in the same order."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Judge(nn.Module):

@@ -51,7 +51,7 @@ class Batches:
             self._start_epoch()
         index = self._order[self._position : self._position + self.batch_size]
         self._position += self.batch_size
-        batch = tuple(_to_floats(tensor[index]) for tensor in self.tensors)
+        batch = tuple(to_floats(tensor[index]) for tensor in self.tensors)
         return batch if len(batch) > 1 else batch[0]
 
     def to_bytes(self) -> None:
@@ -74,7 +74,8 @@ class Batches:
         self._generator.set_state(state["generator"])
 
 
-def _to_floats(pixels: Tensor) -> Tensor:
+def to_floats(pixels: Tensor) -> Tensor:
+    """Bytes `(N, C, H, W)` in 0..255 as float32 in [-1, 1]; any other tensor as it is."""
     return pixels.float() / 127.5 - 1 if pixels.dtype == torch.uint8 and pixels.ndim == 4 else pixels
 
 
@@ -83,4 +84,4 @@ def _to_bytes(images: Tensor) -> Tensor:
         return images
     pixels = ((images + 1) * 127.5).round().to(torch.uint8)
     # Compared on the CPU, where the images were made: another device may round the division in another way.
-    return pixels if torch.equal(_to_floats(pixels.cpu()), images.cpu()) else images
+    return pixels if torch.equal(to_floats(pixels.cpu()), images.cpu()) else images

@@ -18,6 +18,8 @@ from sklearn.datasets import load_digits, load_sample_images
 from torch import Tensor
 from torchvision import datasets
 
+from gan_edu.data.batches import to_floats
+
 
 class Images(NamedTuple):
     """Pictures `(N, C, H, W)`, float32 in [-1, 1], with labels `(N,)`, int64 indices into `classes`, or None."""
@@ -38,7 +40,7 @@ def data_root() -> Path:
 
 def _from_bytes(pixels: np.ndarray | Tensor) -> Tensor:
     """Map channel-last bytes `(N, H, W, C)` in 0..255 to `(N, C, H, W)` in [-1, 1]."""
-    return torch.as_tensor(pixels).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+    return to_floats(torch.as_tensor(pixels).permute(0, 3, 1, 2).contiguous())
 
 
 def digits() -> Images:

@@ -25,6 +25,17 @@ def feature_maps(size: int, width: int) -> tuple[int, list[int]]:
     return edge, [width * 2**i for i in reversed(range(doublings))]
 
 
+def project(latent_dim: int, channels: int, edge: int) -> nn.Sequential:
+    """Noise (N, latent_dim) projected and reshaped to the smallest feature map, (N, channels, edge, edge)."""
+    return nn.Sequential(
+        # No bias where batch norm follows: it would subtract it again.
+        nn.Linear(latent_dim, channels * edge * edge, bias=False),
+        nn.Unflatten(1, (channels, edge, edge)),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+    )
+
+
 def dcgan_init(module: nn.Module) -> None:
     """Draw weights as in Radford et al. (2016), section 4; use it as `network.apply(dcgan_init)`.
 
@@ -54,13 +65,7 @@ class DCGANGenerator(nn.Module):
         super().__init__()
         edge, maps = feature_maps(size, width)
         self.latent_dim = latent_dim
-        self.project = nn.Sequential(
-            # No bias where batch norm follows: it would subtract it again.
-            nn.Linear(latent_dim, maps[0] * edge * edge, bias=False),
-            nn.Unflatten(1, (maps[0], edge, edge)),
-            nn.BatchNorm2d(maps[0]),
-            nn.ReLU(),
-        )
+        self.project = project(latent_dim, maps[0], edge)
         layers = []
         for before, after in pairwise(maps):
             layers += [

@@ -10,7 +10,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from gan_edu.models.checks import check_shape
-from gan_edu.models.dcgan import feature_maps
+from gan_edu.models.dcgan import feature_maps, project
 
 
 class SubpixelGenerator(nn.Module):
@@ -27,13 +27,7 @@ class SubpixelGenerator(nn.Module):
         super().__init__()
         edge, maps = feature_maps(size, width)
         self.latent_dim = latent_dim
-        layers = [
-            # No bias where batch norm follows: it would subtract it again.
-            nn.Linear(latent_dim, maps[0] * edge * edge, bias=False),
-            nn.Unflatten(1, (maps[0], edge, edge)),
-            nn.BatchNorm2d(maps[0]),
-            nn.ReLU(),
-        ]
+        layers = [*project(latent_dim, maps[0], edge)]
         for before, after in pairwise(maps):
             layers += [
                 nn.Conv2d(before, 4 * after, 3, padding=1, bias=False),
