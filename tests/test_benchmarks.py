@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 
 import contestants
 import gpu_record
+import judges
 import quality
 import reporting
 import train_step
 from workers import Worker
+
+from gan_edu import metrics
 
 FOLDER = Path(contestants.__file__).parent
 
@@ -223,6 +227,24 @@ def test_quality_in_miniature(tmp_path, capsys):
         assert [found["seconds"] for found in runs[0]["looks"]] == sorted(
             found["seconds"] for found in runs[0]["looks"]
         )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_usual_fid_is_our_distance_on_the_features_it_is_given(channels):
+    class Brightness(nn.Module):  # in Inception's place; both take colours in [0, 1]
+        def forward(self, images):
+            halves = images[:, :, :40], images[:, :, 40:]
+            return 100 * torch.cat([half.double().mean((2, 3)) for half in halves], 1)
+
+    draws = torch.rand(700, channels, 2, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    images = draws.repeat_interleave(40, 2).repeat_interleave(40, 3)
+    images, samples = images[:500], images[500:] / 2
+    found = judges.usual_fid(images, samples, Brightness())
+    order = torch.randperm(500, generator=torch.Generator().manual_seed(0))
+    real, fake = (Brightness()((x.expand(-1, 3, -1, -1) + 1) / 2) for x in (images[order], samples))
+    assert found["fid"] == pytest.approx(metrics.frechet_distance(real[:200], fake), rel=1e-3)
+    same = metrics.frechet_distance(real[:200], real[200:400])
+    assert found["fid, real against real"] == pytest.approx(same, rel=1e-3)
 
 
 def test_train_step_in_miniature(tmp_path):

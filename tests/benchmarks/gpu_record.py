@@ -26,7 +26,7 @@ try:
     import reporting
     import torch
     from contestants import PAIRS, SETUP, Game, make, measure_floor, seconds
-    from judges import SMALL, Course, Judge, Scale
+    from judges import SMALL, Course, Judge, Scale, usual_fid
     from reporting import block, save, share, spread
     from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
@@ -168,6 +168,7 @@ def train_and_record(images: data.Images, scale: Scale, arguments: argparse.Name
     save(figure, out / f"{name}_losses.png")
     figure = quality.figure_of({"d": [found]}, {"d": course.samples.cpu()}, images.images)
     save(figure, out / f"{name}_distance.png")
+    usual = usual_fid(images.images, course.samples) if arguments.inception else {}
     scores = quality.summary(found["final"])
     for score, value in scores.items():
         print(f"{score:20s}{value['median']:10.4g}   ({value['least']:.4g} to {value['most']:.4g})")
@@ -176,7 +177,7 @@ def train_and_record(images: data.Images, scale: Scale, arguments: argparse.Name
         player: sum(p.numel() for p in getattr(game.gan, player).parameters())
         for player in ("generator", "discriminator")
     }
-    return {"settings": settings, "parameters": parameters, "summary": scores, **found}
+    return {"settings": settings, "parameters": parameters, "summary": scores, "usual_fid": usual, **found}
 
 
 def digits(arguments: argparse.Namespace, device: torch.device) -> dict:
@@ -208,6 +209,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=50, help="of the tutorial's training")
     parser.add_argument("--peak", type=float, help="TFLOP/s that the data sheet promises in bfloat16")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the classifiers")
+    parser.add_argument("--inception", action="store_true", help="the usual FID too; fetches Inception's weights")
     parser.add_argument("--small", action="store_true", help="a miniature that shows that everything runs")
     arguments = parser.parse_args(argv)
     if arguments.record == "colour" and not (arguments.pictures or arguments.small):

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_edu import data, metrics
 
@@ -56,6 +56,32 @@ class Judge:
 
     def _features(self, samples):
         return metrics.features(self.classifier, samples.to(self.real.device))
+
+
+def usual_fid(images: Tensor, samples: Tensor, inception: int | nn.Module = 2048) -> dict[str, float]:
+    """The FID that papers report, by torchmetrics, of samples (N, C, H, W) in [-1, 1], and real against real at that N.
+
+    Where `inception` is no network of the caller's, the 2,048 features of Inception, whose weights are fetched from the
+    network the first time (90 MB). Raises what torchmetrics does where that fails or torch-fidelity is not installed.
+    """
+    from torchmetrics.image.fid import FrechetInceptionDistance  # a borrowed GPU machine may lack it
+
+    n = min(len(samples), len(images) // 2)
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)).to(images.device)
+    metric = FrechetInceptionDistance(inception, reset_real_features=False, normalize=True).to(samples.device)
+    found = {}
+    for part in images[order[:n]].split(100):
+        metric.update(_as_inception_takes(part.to(samples.device)), real=True)
+    for name, others in {"fid": samples[:n], "fid, real against real": images[order[n : 2 * n]]}.items():
+        metric.reset()
+        for part in others.split(100):
+            metric.update(_as_inception_takes(part.to(samples.device)), real=False)
+        found[name] = metric.compute().item()
+    return found
+
+
+def _as_inception_takes(images):
+    return (images.expand(-1, 3, -1, -1) + 1) / 2
 
 
 class Course:

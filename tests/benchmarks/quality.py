@@ -40,7 +40,7 @@ from contestants import (
     with_tensorflow,
     without_absent,
 )
-from judges import SMALL, WITHIN, Course, Judge, Scale
+from judges import SMALL, WITHIN, Course, Judge, Scale, usual_fid
 from reporting import block, spread
 from torch import Tensor
 from torch.nn import functional
@@ -225,6 +225,8 @@ def table(result: dict) -> str:
         lines.append(
             f"    {found['seconds_per_step']:.3g} s a step; not counted: {found['setup_seconds_not_counted']:.1f} s"
         )
+    for name, found in result["usual_fid"].items():
+        lines.append(f"({name}) " + ", ".join(f"{score} {value:.1f}" for score, value in found.items()))
     if race.get("d/a is at most"):
         lines.append(f"(d) needs at most 1/{1 / race['d/a is at most']:.0f} of the time of (a)")
     return "\n".join(lines)
@@ -267,6 +269,7 @@ def report(names: list[str], images: data.Images, arguments: argparse.Namespace,
         "real_against_real": {judge.seed: judge.real_against_real for judge in judges},
         "summary": {name: both_ends(runs) for name, runs in courses.items()},
         "race": race_to_the_mark(courses),
+        "usual_fid": {name: usual_fid(images.images, drawn) for name, drawn in samples.items() if arguments.inception},
         "runs": courses,
     }
 
@@ -300,6 +303,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the GAN and of the classifier")
     parser.add_argument("--budget", type=float, default=60, help="seconds of training of (d); (a), (c) are scored then")
     parser.add_argument("--tutorial-minutes", type=float, default=30, help="that (a) and (c) may train at most")
+    parser.add_argument("--inception", action="store_true", help="the usual FID too; fetches Inception's weights")
     parser.add_argument("--tensorflow", metavar="PYTHON", help="an interpreter that has TensorFlow, if not this one")
     parser.add_argument("--small", action="store_true", help="a miniature that shows that everything runs")
     return parser.parse_args(argv)
