@@ -31,7 +31,7 @@ def noise_becomes_digits():
 def colour(pictures: data.Images, steps: int):
     """The recipe of chapter 06 on colour pictures: samples beside real ones, and what a classifier's features say."""
     images, n = pictures.images, min(5000, len(pictures.images) // 2)
-    gan, batches = recipes.pictures(pictures, recipes.FAST[32])
+    gan, batches = recipes.pictures(pictures, recipes.FAST)
     step = accelerate.accelerate(gan, batches)
     train.train(gan, batches, steps, step=step, final_rate=recipes.FINAL_RATE)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))

@@ -39,18 +39,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
-        prog="python -m gan_edu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    look = {"description": __doc__, "formatter_class": argparse.RawDescriptionHelpFormatter}
+    parser = argparse.ArgumentParser(prog="python -m gan_edu", **look)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     check = commands.add_parser("check", help="train a small GAN for a few seconds and say what this machine can do")
     check.set_defaults(command=_check)
-    run = commands.add_parser(
-        "train",
-        help="train a GAN on a data set or a folder of pictures",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    run = commands.add_parser("train", help="train a GAN on a data set or a folder of pictures", **look)
     run.set_defaults(command=_train)
     add = run.add_argument
     add("dataset", metavar="DATASET_OR_FOLDER", help=f"{', '.join(data.DATASETS)}, or a folder or .zip of pictures")
@@ -91,7 +85,7 @@ def _train(options) -> int:
         checkpoint.replace(checkpoint.with_suffix(".previous.pt"))
     size = images.images.shape[-1]
     tiny = size == 8  # chapter 05's; one thread, because on more, networks this small only lose time
-    options.recipe = recipe = recipes.RECIPES[size] if tiny else recipes.fast(size, device)
+    options.recipe = recipe = recipes.RECIPES[size] if tiny else recipes.fast(device)
     steps = checkpoints.load(checkpoint)["plan"]["steps"] if options.resume else recipe.steps
     steps = steps if options.steps is None else options.steps
     if tiny:

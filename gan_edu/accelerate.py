@@ -6,6 +6,7 @@
 
 import copy
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,9 @@ from gan_edu.train import COUNTS, GAN, StepLosses, train_step
 PRECISIONS = ("float32", "bfloat16")
 
 
-def accelerate(gan: GAN, batches: Batches | None = None, precision: str = "auto", graph: bool | None = None) -> "Step":
+def accelerate(
+    gan: GAN, batches: Batches | None = None, precision: str = "auto", graph: bool | None = None
+) -> Callable[..., StepLosses]:
     """Make the step of this GAN fast; call it like `train_step`, or pass it on as `train(gan, batches, step=...)`.
 
     All of `TRICKS` are applied, in place, to the GAN and its batches.
@@ -29,13 +32,14 @@ def accelerate(gan: GAN, batches: Batches | None = None, precision: str = "auto"
     graph: capture the whole step as a CUDA graph, launched at once; by default where the GAN lives on a GPU and both
         optimizers are Adam, whose rate can lie on the device (another's would be frozen in the graph)
 
-    A graph repeats what was recorded: a term that draws from NumPy or Python would draw the same for ever.
+    A graph repeats what was recorded: a term that draws from NumPy or Python would draw the same for ever. It cannot be
+    recorded while somebody holds a tensor whose graph leads to the weights, such as `fake = gan.generate(noise)`.
 
     Raises ValueError for an unknown precision, or for a graph without a GPU or without Adam.
     """
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"precision is {precision!r}; choose auto, {' or '.join(PRECISIONS)}")
-    adam = all(isinstance(optimizer, torch.optim.Adam) for optimizer in (gan.g_optimizer, gan.d_optimizer))
+    adam = all(isinstance(optimizer, torch.optim.Adam) for optimizer in gan.optimizers().values())
     graph = gan.device.type == "cuda" and adam if graph is None else graph
     if graph and gan.device.type != "cuda":
         raise ValueError(f"a CUDA graph needs a GPU, but the GAN is on {gan.device}")
@@ -46,12 +50,12 @@ def accelerate(gan: GAN, batches: Batches | None = None, precision: str = "auto"
     gan.precision = pick_precision(gan.device) if precision == "auto" else precision
     if batches is not None:
         batches.to_bytes()
-    return CapturedStep(gan) if graph else Step()
+    return CapturedStep(gan) if graph else fast_step
 
 
 def channels_last(gan: GAN) -> None:
     """Keep the channels of a pixel side by side in memory, the layout that convolutions read fastest."""
-    for network in _networks(gan):
+    for network in gan.networks().values():
         network.to(memory_format=torch.channels_last)
 
 
@@ -59,7 +63,7 @@ def quick_dropout(gan: GAN) -> None:
     """Take cheaper random numbers for the masks of Dropout, where the CPU draws them."""
     if gan.device.type != "cpu":
         return
-    for module in [module for network in _networks(gan) for module in network.modules()]:
+    for module in [module for network in gan.networks().values() for module in network.modules()]:
         for name, child in module.named_children():
             if type(child) is nn.Dropout:
                 setattr(module, name, QuickDropout(child.p).train(child.training))
@@ -83,13 +87,9 @@ TRICKS = {
 }
 
 
-def _networks(gan):
-    return [network for network in (gan.generator, gan.discriminator, gan.ema) if network is not None]
-
-
 def _set_adam(gan, **flags):
     """Set flags of both players' Adam, and bring what it remembers to where it then looks for it."""
-    for optimizer in (gan.g_optimizer, gan.d_optimizer):
+    for optimizer in gan.optimizers().values():
         if isinstance(optimizer, torch.optim.Adam):
             for group in optimizer.param_groups:
                 group.update(flags)
@@ -111,29 +111,26 @@ def pick_precision(device: torch.device) -> str:
     return "bfloat16" if capable else "float32"
 
 
-class Step:
+def fast_step(gan: GAN, real: Tensor, noise: Tensor | None = None, condition: Tensor | None = None) -> StepLosses:
     """`train_step` in the precision of the GAN, which its arguments and results do not show."""
-
-    def __call__(
-        self, gan: GAN, real: Tensor, noise: Tensor | None = None, condition: Tensor | None = None
-    ) -> StepLosses:
-        real = real.contiguous(memory_format=torch.channels_last) if real.ndim == 4 else real
-        with torch.autocast(gan.device.type, torch.bfloat16, enabled=gan.precision == "bfloat16"):
-            return train_step(gan, real, noise, condition)
+    real = real.contiguous(memory_format=torch.channels_last) if real.ndim == 4 else real
+    with torch.autocast(gan.device.type, torch.bfloat16, enabled=gan.precision == "bfloat16"):
+        return train_step(gan, real, noise, condition)
 
 
-class CapturedStep(Step):
+class CapturedStep:
     """The step of one GAN as a CUDA graph: recorded at the first call, later launched as one.
 
     A graph reads and writes fixed places in memory. So what it is given is copied to where it reads, and the losses
-    that come back are copies. Terms that are not due in every move make a graph for each case; the `grad` of a weight
-    belongs to the graph that was recorded last. Raises ValueError for another GAN.
+    that come back are copies. Each set of terms that are due together, and each change of the GAN's settings, makes
+    a graph of its own; the `grad` of a weight belongs to the graph that was recorded last. Raises ValueError for
+    another GAN.
     """
 
     def __init__(self, gan: GAN):
         self.gan, self.graphs = gan, {}
         _set_adam(gan, capturable=True)
-        for optimizer in (gan.g_optimizer, gan.d_optimizer):
+        for optimizer in gan.optimizers().values():
             for group in optimizer.param_groups:
                 group["lr"] = torch.as_tensor(group["lr"], device=gan.device)  # as it is, where it is a tensor
 
@@ -144,9 +141,9 @@ class CapturedStep(Step):
             raise ValueError("this step was made for another GAN: call accelerate(gan) for this one")
         given = (real, noise, condition)
         case = (
-            gan.precision,
-            tuple(gan.d_moves % term.every == 0 for term in gan.d_terms),
-            tuple(gan.g_moves % term.every == 0 for term in gan.g_terms),
+            tuple(term for term in gan.d_terms if gan.d_moves % term.every == 0),
+            tuple(term for term in gan.g_terms if gan.g_moves % term.every == 0),
+            (gan.precision, gan.updates, gan.loss, gan.one_batch, gan.generator.training, gan.discriminator.training),
             tuple(None if tensor is None else tensor.shape for tensor in given),
         )
         if case not in self.graphs:
@@ -172,14 +169,14 @@ class CapturedStep(Step):
                 with torch.cuda.stream(stream):
                     for _ in range(3):
                         vars(gan).update(counts)  # so that the same terms are due each time
-                        super().__call__(gan, *places)
+                        fast_step(gan, *places)
                 torch.cuda.current_stream().wait_stream(stream)
             finally:
                 gan.load_state_dict(before)
                 checkpoints.set_random_state(random)
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
-                losses = super().__call__(gan, *places)
+                losses = fast_step(gan, *places)
         vars(gan).update(counts)  # recording counts a step, but plays none
         return graph, places, losses
 
@@ -192,10 +189,8 @@ class QuickDropout(nn.Dropout):
 
     def forward(self, x: Tensor) -> Tensor:
         dropped = round(self.p * 2**16)  # of 2^16 equally likely values
-        if not self.training or dropped == 0:
-            return x
-        if dropped == 2**16:
-            return x * 0
+        if not self.training or dropped in (0, 2**16):  # nothing, or all
+            return nn.functional.dropout(x, round(self.p), self.training)
         bits = torch.empty((x.numel() + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
         mask = torch.empty_like(x)
         values = bits.view(torch.int16).as_strided(mask.shape, mask.stride())  # uniform from -2^15 to 2^15 - 1

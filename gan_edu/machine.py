@@ -22,12 +22,11 @@ class Check(NamedTuple):
     seconds: float
 
     def __str__(self) -> str:
-        verdict = "works" if self.modes == self.total else "not as it should"
+        works = self.modes == self.total
         threads = "" if self.device != "CPU" else f", {self.threads} thread{'s' * (self.threads != 1)}"
-        found = f"{verdict}: {self.device}{threads}, {self.modes} of {self.total} modes in {self.seconds:.0f} s"
-        return (
-            found if self.modes == self.total else f"{found}. Training runs, but differs here: please report this line"
-        )
+        found = f"{self.device}{threads}, {self.modes} of {self.total} modes in {self.seconds:.0f} s"
+        differs = f"not as it should: {found}. Training runs, but differs here: please report this line"
+        return f"works: {found}" if works else differs
 
     def minutes(self) -> dict[str, float]:
         """The minutes that each chapter will take here, roughly: in proportion to what the check took."""

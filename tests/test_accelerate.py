@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from gan_edu import accelerate, models, train
 from gan_edu.data import Batches
-from gan_edu.losses import Term, penalty
+from gan_edu.losses import Term, get_loss, penalty
 
 FP32 = 1e-5  # relative norm, as the course promises
 BF16 = 0.2  # the largest of 128 measured was 0.11: eight seeds of the cases below, both players
@@ -200,7 +200,7 @@ def test_one_batch_is_for_discriminators_without_batch_norm():
 @pytest.mark.parametrize("loss", ["non_saturating", "relativistic"])
 def test_one_pass_of_both_is_two_passes(loss, conditional):
     gan, real, noise, condition = game("subpixel", conditional=conditional)
-    gan.loss = train.get_loss(loss)
+    gan.loss = get_loss(loss)
     fake = gan.generate(noise, condition).detach()
     calls = []
     gan.discriminator.register_forward_hook(lambda module, given, out: calls.append(len(out)))
@@ -314,7 +314,7 @@ def test_the_precision_of_a_saved_game_wins():
     other.load_state_dict(copy.deepcopy(saved.state_dict()))
     assert saved.state_dict()["precision"] == other.precision == "bfloat16"
     _, real, noise, _ = game()
-    expected = accelerate.Step()(saved, real, noise)
+    expected = accelerate.fast_step(saved, real, noise)
     assert step(other, real, noise) == expected
 
 
@@ -445,7 +445,7 @@ def test_replays_are_the_steps_bit_for_bit(updates, cuda_on_the_cpu):
     for graph in (False, True):
         gan, real, _, _ = game("subpixel", updates=updates, ema=0.9, ema_warmup=True, **LAZY)
         step = captured(gan)
-        step = step if graph else accelerate.Step()
+        step = step if graph else accelerate.fast_step
         torch.manual_seed(5)  # noise is drawn within the step
         losses = [step(gan, real + 0.01 * i) for i in range(9)]
         runs.append([losses, everything(gan)])
@@ -466,11 +466,26 @@ def test_there_is_one_graph_for_each_set_of_terms_that_are_due(cuda_on_the_cpu):
     for _ in range(8):
         before = {case: graph.replays for case, (graph, *_) in step.graphs.items()}
         step(gan, real)
-        cases += [case[1:3] for case, (graph, *_) in step.graphs.items() if graph.replays > before.get(case, 0)]
-    due = [((move % 4 == 0,), (move % 2 == 0,)) for move in range(8)]
+        cases += [case[:2] for case, (graph, *_) in step.graphs.items() if graph.replays > before.get(case, 0)]
+    due = [(gan.d_terms if move % 4 == 0 else (), gan.g_terms if move % 2 == 0 else ()) for move in range(8)]
     assert cases == due and len(step.graphs) == 3  # one replay each time, of the graph in which those terms are
     assert (gan.steps, gan.d_moves, gan.g_moves) == (8, 8, 8)
     assert computed == [0] * 4 + [2] * 4  # played three times and recorded once, for each graph that it is in
+
+
+@pytest.mark.parametrize("change", [{"updates": "simultaneous"}, {"one_batch": False}, {"d_terms": ()}])
+def test_a_changed_setting_is_recorded_anew(change, cuda_on_the_cpu):
+    ends = []
+    for graph in (False, True):
+        gan, real, noise, _ = game("subpixel", **LAZY)
+        step = captured(gan)
+        step = step if graph else accelerate.fast_step
+        step(gan, real, noise)
+        vars(gan).update(change)
+        ends.append([step(gan, real, noise), everything(gan)])
+    (plain_losses, plain), (losses, found) = ends
+    assert losses == plain_losses and equal(found, plain)
+    assert len(step.graphs) == 2
 
 
 def test_capturing_leaves_the_game_and_the_random_numbers_as_they_were(cuda_on_the_cpu):
@@ -478,7 +493,7 @@ def test_capturing_leaves_the_game_and_the_random_numbers_as_they_were(cuda_on_t
         gan, real, _, _ = game(ema=0.9, **LAZY)
         step = captured(gan)
         for _ in range(moved):
-            accelerate.Step()(gan, real)
+            accelerate.fast_step(gan, real)
         before, random = everything(gan), torch.get_rng_state()
         graph, places, _ = step._capture(gan, (real, None, None))
         assert graph.replays == 0 and graph.operations and places[1:] == [None, None]
@@ -511,7 +526,7 @@ def test_a_captured_step_follows_the_schedule_of_the_rates(cuda_on_the_cpu):
         gan, real, _, _ = game()
         captured_step = captured(gan)
         batches = Batches(real, batch_size=8)
-        step = captured_step if graph else accelerate.Step()
+        step = captured_step if graph else accelerate.fast_step
         torch.manual_seed(0)
         train.train(gan, batches, 10, step=step, final_rate=0.0, progress=False)
         ends.append(everything(gan))

@@ -445,6 +445,19 @@ def test_batches_without_a_place_are_refused_at_once(tmp_path):
     assert gan.steps == 0
 
 
+def test_a_game_that_diverged_is_not_saved(tmp_path):
+    gan, batches = new_game()
+
+    def step(gan, real, **given):
+        losses = train.train_step(gan, real, **given)
+        return losses if gan.steps <= 5 else train.StepLosses(*(loss * torch.nan for loss in losses))
+
+    path = tmp_path / "run.pt"
+    with pytest.raises(train.TrainingDiverged, match="step 5"):
+        train.train(gan, batches, 30, step=step, checkpoint=path, save_every=4, progress=False)
+    assert checkpoints.load(path)["run"]["done"] == 4
+
+
 def test_save_every_below_one_is_refused(tmp_path):
     with pytest.raises(ValueError, match="save_every is 0; it must be at least 1"):
         play(tmp_path / "run.pt", save_every=0)

@@ -291,6 +291,17 @@ def test_a_stream_goes_on_where_another_stood(taken):
         data.Batches(torch.arange(12), batch_size=3).load_state_dict(state)
 
 
+def test_a_stream_of_floats_goes_on_where_one_of_bytes_stood_and_the_other_way_round():
+    images = torch.arange(256.0).repeat(4, 1).reshape(16, 1, 8, 8) / 127.5 - 1
+    for compact in (0, 1):
+        streams = [data.Batches(images, batch_size=4, seed=seed) for seed in (1, 2)]
+        streams[compact].to_bytes()
+        streams[1].load_state_dict(streams[0].state_dict())
+        assert torch.equal(next(streams[0]), next(streams[1]))
+    with pytest.raises(ValueError, match="other data"):
+        data.Batches(-images, batch_size=4).load_state_dict(streams[0].state_dict())
+
+
 # The reader's own pictures
 
 FILES = {"cats/red.png": picture("red"), "dogs/blue.png": picture("blue"), "dogs/broken.png": b"\x89PNG not really"}

@@ -9,6 +9,7 @@ import pytest
 from conftest import CHAPTERS, ROOT, Exercise, defined_names, exercises_in, notebook_paths
 
 from gan_edu import exercises
+from gan_edu.exercises import core
 
 EXERCISES, MALFORMED = [], {}
 for notebook_path in notebook_paths():
@@ -29,6 +30,12 @@ def test_every_chapter_has_wellformed_exercises(chapter):
     assert chapter not in MALFORMED, MALFORMED[chapter]
     count = sum(exercise.chapter == chapter for exercise in EXERCISES)
     assert count >= (1 if chapter.startswith("00") else 2), f"{chapter}: {count} exercises"
+
+
+@each_exercise
+def test_progress_lists_it_under_the_heading_that_it_has_in_its_chapter(exercise: Exercise):
+    listed = core.CHECKERS[exercise.checker.removeprefix("check_")]
+    assert exercise.title.replace("$", "").casefold() == f"exercise {listed.replace(' ', ': ', 1)}".casefold()
 
 
 @each_exercise

@@ -12,6 +12,7 @@ import tokenize
 import tomllib
 from pathlib import Path
 
+import nbformat
 import pytest
 from conftest import CHAPTERS, ROOT, notebook_paths, tags
 from packaging.requirements import Requirement
@@ -99,6 +100,17 @@ def test_ci_runs_what_readers_run():
     assert (ROOT / ".ci/run").read_text().splitlines()[-1] == "exec make test"
     assert re.search(r"- run: \.ci/run\b", (ROOT / ".github/workflows/ci.yml").read_text())
     assert all(os.access(ROOT / ".ci" / name, os.X_OK) for name in ("run", "setup"))
+
+
+def test_chapter_03_shows_the_step_as_the_package_has_it():
+    """nbval passes over that cell, so that what the chapter measures has to notice a broken step, and not its text."""
+    from gan_edu import train
+
+    (path,) = (path for path in notebook_paths() if path.name.startswith("03_"))
+    (cell,) = (c for c in nbformat.read(path, as_version=4).cells if "inspect.getsource(" in c.source)
+    assert "nbval-ignore-output" in tags(cell)
+    names = ("train_step", "discriminator_step", "generator_step", "simultaneous_step", "differentiate")
+    assert cell.outputs[0].text == "\n".join(inspect.getsource(getattr(train, name)) for name in names)
 
 
 # --- the package ------------------------------------------------------------------------------------------------------

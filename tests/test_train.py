@@ -396,7 +396,8 @@ def test_every_move_of_d_has_fresh_data_and_fresh_noise(d_steps, monkeypatch):
     gan, taken, drawn, moves = mlp_gan(), [], [], []
     draw, step = gan.sample_noise, train.discriminator_step
     monkeypatch.setattr(gan, "sample_noise", lambda n: drawn.append(draw(n)) or drawn[-1])
-    monkeypatch.setattr(train, "discriminator_step", lambda *given: moves.append(given[1]) or step(*given))
+    for module in (train.step, train.loop):
+        monkeypatch.setattr(module, "discriminator_step", lambda *given: moves.append(given[1]) or step(*given))
     history = train.train(gan, counted(points(), taken), 4, d_steps=d_steps, progress=False)
     assert len(taken) == len(drawn) == len(moves) == 4 * d_steps and gan.steps == 4
     assert all(real is batch for real, batch in zip(moves, taken, strict=True))
@@ -570,6 +571,15 @@ def test_under_autocast_the_generator_plays_against_the_moved_discriminator():
         within = gan.judge(real)  # as G's step would see it
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(within, gan.judge(real))
+
+
+def test_under_autocast_a_penalty_moves_d_by_its_gradient_in_float32():
+    judge = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(judge.weight, 1.001)  # in bfloat16 that is 1
+    gan = train.GAN(nn.Linear(2, 1), judge, d_terms=[penalty("r1", 1.0)], latent_dim=2, device="cpu")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        train.discriminator_step(gan, torch.zeros(8, 1), torch.zeros(8, 1))  # at 0 the loss itself has no slope
+    assert judge.weight.grad.item() == pytest.approx(2 * 1.001, rel=1e-5)  # R1 is the squared weight
 
 
 def test_frozen_parameters_stay_and_do_not_stop_the_step():

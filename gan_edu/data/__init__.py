@@ -16,24 +16,3 @@ from gan_edu.data.images import (
 )
 from gan_edu.data.mixtures import Mixture, grid, ring
 from gan_edu.data.shapes import Cloud, fit, letters
-
-__all__ = [
-    "DATASETS",
-    "Batches",
-    "Cloud",
-    "DataNotFound",
-    "Images",
-    "Mixture",
-    "cifar10",
-    "data_root",
-    "digits",
-    "fashion_mnist",
-    "fit",
-    "grid",
-    "image_folder",
-    "letters",
-    "load",
-    "mnist",
-    "photo_patches",
-    "ring",
-]

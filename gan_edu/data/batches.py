@@ -67,7 +67,8 @@ class Batches:
         """Go on where a stream over the same data stood. Raises ValueError where the data was other."""
         if len(state["order"]) != len(self._order):
             raise ValueError(f"the stream went over {len(state['order'])} items, here are {len(self._order)}")
-        if not torch.equal(state["first"], self.tensors[0][0].cpu()):
+        first, own = (to_floats(item[None]) for item in (state["first"], self.tensors[0][0].cpu()))  # bytes or not
+        if not torch.equal(first, own):
             raise ValueError("the stream went over other data: its first item was another one")
         self._order = state["order"].to(self._order.device)
         self._position = state["position"]

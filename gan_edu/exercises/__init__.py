@@ -21,33 +21,3 @@ from gan_edu.exercises.chapter_04 import (
 from gan_edu.exercises.chapter_05 import check_doubling, check_keeping_std, check_mended_generator
 from gan_edu.exercises.chapter_06 import check_counted_step, check_follow, check_mended_checkpoint
 from gan_edu.exercises.core import Mark, outcome, predict, progress
-
-__all__ = [
-    "Mark",
-    "check_best_reply",
-    "check_counted_step",
-    "check_doubling",
-    "check_five_questions",
-    "check_follow",
-    "check_keeping_std",
-    "check_least_squares",
-    "check_logit",
-    "check_mended_checkpoint",
-    "check_mended_generator",
-    "check_mended_gradients",
-    "check_mended_noise",
-    "check_mended_optimizers",
-    "check_mended_step",
-    "check_mended_value_of",
-    "check_mended_wish",
-    "check_move_discriminator",
-    "check_my_step",
-    "check_my_training",
-    "check_optimal_logit",
-    "check_share_of_gradient",
-    "check_smoothed_logit",
-    "check_stable_loss",
-    "outcome",
-    "predict",
-    "progress",
-]

@@ -40,7 +40,7 @@ def check_logit(my_logit) -> str:
     return "A logit of 0 means: cannot tell."
 
 
-@exercise("0.2 Five questions")
+@exercise("0.2 Do you have what the course needs?")
 def check_five_questions(my_answers) -> str:
     require(hasattr(my_answers, "__len__") and len(my_answers) == 5, "Give a list of five numbers.")
     require(not any(isinstance(answer, str) for answer in my_answers), "Give numbers, without quotation marks.")

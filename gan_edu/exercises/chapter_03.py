@@ -143,7 +143,7 @@ def check_mended_step(step):
     return "In every step each player now moves along the gradient of its own loss alone."
 
 
-@exercise("3.3 The gradient that is left")
+@exercise("3.3 What the bug leaves of the gradient")
 def check_share_of_gradient(share):
     """The ratio (1 - 2 s) / (1 - s) at four beliefs; 0.3 comes first, since upside down it has no value at 0.5."""
     require(

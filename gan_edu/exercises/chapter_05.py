@@ -91,7 +91,7 @@ MISTAKEN_STD = (
 )
 
 
-@exercise("5.2 Weights that keep the scale")
+@exercise("5.2 The scale that lasts")
 def check_keeping_std(keeping_std):
     """The standard deviation of the weights, at several fan-ins and slopes."""
     cases = [(16, 0.2), (1024, 0.2), (1024, 0.0), (100, 1.0), (400, 0.5)]

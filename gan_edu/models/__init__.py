@@ -8,17 +8,3 @@ from gan_edu.models.dcgan import DCGANDiscriminator, DCGANGenerator, dcgan_init
 from gan_edu.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_edu.models.subpixel import SubpixelDiscriminator, SubpixelGenerator
 from gan_edu.models.tutorial import TutorialDiscriminator, TutorialGenerator
-
-__all__ = [
-    "ArticleDiscriminator",
-    "ArticleGenerator",
-    "DCGANDiscriminator",
-    "DCGANGenerator",
-    "MLPDiscriminator",
-    "MLPGenerator",
-    "SubpixelDiscriminator",
-    "SubpixelGenerator",
-    "TutorialDiscriminator",
-    "TutorialGenerator",
-    "dcgan_init",
-]

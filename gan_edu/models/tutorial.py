@@ -39,12 +39,9 @@ def like_keras(layers: nn.Sequential) -> None:
             nn.init.xavier_uniform_(layer.weight)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-        if getattr(layer, "stride", None) == (2, 2):
-            transposed = isinstance(layer, nn.ConvTranspose2d)
-            layer.padding, layer.output_padding = ((1, 1), (0, 0)) if transposed else ((0, 0), (0, 0))
-            # A transposed convolution makes too many rows at the end: negative padding cuts one off.
-            layers[i] = (
-                nn.Sequential(layer, nn.ZeroPad2d((0, -1, 0, -1)))
-                if transposed
-                else nn.Sequential(nn.ZeroPad2d((1, 2, 1, 2)), layer)
-            )
+        if isinstance(layer, nn.ConvTranspose2d) and layer.stride == (2, 2):
+            layer.padding, layer.output_padding = (1, 1), (0, 0)
+            layers[i] = nn.Sequential(layer, nn.ZeroPad2d((0, -1, 0, -1)))  # cuts off one row too many at the end
+        if isinstance(layer, nn.Conv2d) and layer.stride == (2, 2):
+            layer.padding = (0, 0)
+            layers[i] = nn.Sequential(nn.ZeroPad2d((1, 2, 1, 2)), layer)

@@ -6,5 +6,3 @@ that is only read) its place is taken by one line of text.
 
 from gan_edu.playground.game import GANPlayground
 from gan_edu.playground.minimax import MinimaxExplorer
-
-__all__ = ["GANPlayground", "MinimaxExplorer"]

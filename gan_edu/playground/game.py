@@ -46,7 +46,7 @@ class GANPlayground:
         name = data if isinstance(data, str) else program.OWN
         self.controls = panel.make_controls({"data": name, "seed": seed, **settings})
         self._lock = threading.RLock()  # JupyterLab calls widgets from a thread of their own
-        self._loop, self._film, self.frames_per_second = _running_loop(), None, 0.0
+        self._loop, self._film = _running_loop(), None
         self._image, self._message, self._text = widgets.Image(format="png"), widgets.HTML(), widgets.Textarea(rows=28)
         self.widget = panel.lay_out(self.controls, self._image, self._message, self._text)
         self.reset()
@@ -96,13 +96,13 @@ class GANPlayground:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """One caller at a time, on one thread, and without touching the random numbers of the reader's own cells."""
-        threads = torch.get_num_threads()
-        try:
-            with self._lock, torch.random.fork_rng(devices=[]):
-                torch.set_num_threads(1)  # in layers this small the threads wait for each other more than they work
+        with self._lock, torch.random.fork_rng(devices=[]):
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)  # in layers this small the threads wait for each other more than they work
+            try:
                 yield
-        finally:
-            torch.set_num_threads(threads)
+            finally:
+                torch.set_num_threads(threads)
 
     def step(self, n: int = 1, seconds: float = math.inf) -> None:
         """`n` steps of the game, D's moves, then G's; or as many as begin within the given time."""
@@ -174,7 +174,6 @@ class GANPlayground:
                 steps, shortest = panel.SPEEDS[self.controls["speed"].value]
                 self.step(steps, seconds=0.04) if steps else self._next_move()
                 await asyncio.sleep(max(0.01, shortest - (time.perf_counter() - began)))
-                self.frames_per_second = 1 / (time.perf_counter() - began)
         except Exception as error:  # nobody waits for this task, so what went wrong would never be seen
             self.say(f"The film stopped: {error}")
         finally:

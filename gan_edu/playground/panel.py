@@ -55,8 +55,7 @@ BUTTONS = {
 def make_controls(values: dict) -> dict[str, widgets.Widget]:
     """All widgets by name, set to `values` or else to their defaults. Raises ValueError for a name or value unknown."""
     table = {**NEW_GAME, **SAME_GAME, "speed": ("speed", tuple(SPEEDS), "10 steps a frame")}
-    unknown = ", ".join(set(values) - set(table))
-    if unknown:
+    if unknown := ", ".join(sorted(set(values) - set(table))):
         raise ValueError(f"there is no setting {unknown}; choose from {', '.join(table)}")
     controls = {name: _control(name, *row, values) for name, row in table.items()}
     for name, (label, shown) in OVERLAYS.items():

@@ -44,7 +44,7 @@ class Game(NamedTuple):
 def fast_pair(images: data.Images, seed: int = 0, device: str = "auto") -> tuple[train.GAN, data.Batches]:
     """A new game of the fast pair, small on the CPU and large on a GPU, and its shuffled batches."""
     device = train.pick_device(device)
-    return recipes.pictures(images, recipes.fast(images.images.shape[2], device), seed, device)
+    return recipes.pictures(images, recipes.fast(device), seed, device)
 
 
 PAIRS = {"b": recipes.tutorial, "c": recipes.tutorial, "d": fast_pair}

@@ -82,7 +82,7 @@ class Watch:
 
     def __init__(self, game: Game, moments: list[float], look: Look, samples: int, uncounted: int = SETUP):
         self.game, self.moments, self.look, self.samples = game, list(moments), look, samples
-        self.uncounted, self.steps, self.setup = uncounted, 0, 0.0
+        self.uncounted, self.steps, self.setup, self.ended = uncounted, 0, 0.0, False
         self.began = time.perf_counter()
 
     def __call__(self, gan: train.GAN, real: Tensor, noise=None, condition=None) -> train.StepLosses:
@@ -108,6 +108,7 @@ class Watch:
         enough = self.look(trained, self.steps, draw(self.game.gan, self.samples))
         self.began = time.perf_counter() - trained
         if enough or not self.moments:
+            self.ended = True
             raise KeyboardInterrupt
 
 
@@ -136,6 +137,8 @@ def train_ours(
     watch = Watch(game, when, course.look, scale.samples)
     settings = {"snapshots": snapshots, "final_rate": final_rate, "progress": False}
     history = train.train(game.gan, game.batches, steps, step=watch, **settings)
+    if history.interrupted and not watch.ended:
+        raise KeyboardInterrupt  # somebody pressed Ctrl-C
     if not history.interrupted:
         course.look(watch.seconds(wait=True), watch.steps, draw(game.gan, scale.samples))
     course.setup = watch.setup

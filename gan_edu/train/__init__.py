@@ -1,0 +1,15 @@
+"""The game: `game` holds the players, `step` what they do in one step, `loop` the run. Taught in chapter 03."""
+
+from gan_edu.train.game import COUNTS, GAN, UPDATES, pick_device, set_rate
+from gan_edu.train.loop import History, TrainingDiverged, train
+from gan_edu.train.step import (
+    StepLosses,
+    differentiate,
+    discriminator_objective,
+    discriminator_step,
+    generator_objective,
+    generator_step,
+    move,
+    simultaneous_step,
+    train_step,
+)

@@ -1,0 +1,195 @@
+"""The players and what belongs to them: a `GAN` is two networks, two optimizers, a loss and a prior."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from gan_edu.losses import GANLoss, Term, get_loss
+
+UPDATES = ("alternating", "simultaneous")
+COUNTS = ("steps", "d_moves", "g_moves")
+
+
+class GAN:
+    """Two networks, two optimizers, a loss, and the prior that noise is drawn from.
+
+    generator: maps noise (N, latent_dim) to samples; `generator(noise, condition)` where there is a condition
+    discriminator: maps samples to logits (N,) or (N, K); `discriminator(samples, condition)` likewise
+    loss: a name in `losses.LOSSES` or a `GANLoss`
+    g_optimizer, d_optimizer: optimizers of the two networks' parameters; by default Adam with learning rate 2e-4 and
+        betas (0.5, 0.999), as in DCGAN (Radford et al. 2016)
+    updates: "alternating" (D moves, then G against the moved D: the 2014 paper) or "simultaneous" (both gradients
+        from one forward pass, before either moves)
+    d_terms, g_terms: `losses.Term`s that are added to the loss of D and of G
+    ema: the decay, in [0, 1), of a moving average of G's weights that `sample` then uses; None for no average
+    ema_warmup: begin with a smaller decay, (1 + t) / (10 + t) after t steps, so that G's first, random weights are
+        forgotten soon
+    latent_dim: by default the generator's own `latent_dim`
+    device: "auto" is CUDA where there is one, else the CPU
+
+    Raises ValueError for an unknown loss, kind of updates or device, an optimizer of other parameters than its
+    player's, a decay outside [0, 1), or a generator without `latent_dim` where none is given.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        loss: str | GANLoss = "non_saturating",
+        g_optimizer: torch.optim.Optimizer | None = None,
+        d_optimizer: torch.optim.Optimizer | None = None,
+        updates: str = "alternating",
+        d_terms: tuple[Term, ...] | list[Term] = (),
+        g_terms: tuple[Term, ...] | list[Term] = (),
+        ema: float | None = None,
+        ema_warmup: bool = False,
+        latent_dim: int | None = None,
+        device: str | torch.device = "auto",
+    ):
+        if updates not in UPDATES:
+            raise ValueError(f"updates is {updates!r}; choose one of {', '.join(UPDATES)}")
+        if ema is not None and not 0 <= ema < 1:
+            raise ValueError(f"ema is {ema}; it is a decay in [0, 1), for example 0.995, or None")
+        self.device = pick_device(device)
+        self.generator = generator.to(self.device)
+        self.discriminator = discriminator.to(self.device)
+        self.loss = get_loss(loss)
+        self.g_optimizer = _optimizer_of(self.generator, g_optimizer, "g_optimizer")
+        self.d_optimizer = _optimizer_of(self.discriminator, d_optimizer, "d_optimizer")
+        self.updates = updates
+        self.d_terms, self.g_terms = tuple(d_terms), tuple(g_terms)
+        self.ema_decay, self.ema_warmup = ema, ema_warmup
+        self.ema_moves = torch.zeros((), device=self.device)  # on the device, so that a captured graph counts too
+        self.ema = None if ema is None else copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.latent_dim = getattr(generator, "latent_dim", None) if latent_dim is None else latent_dim
+        if self.latent_dim is None:
+            raise ValueError("the generator has no `latent_dim`: say how much noise it takes, GAN(..., latent_dim=2)")
+        self.steps = 0  # `train_step`s so far
+        self.d_moves, self.g_moves = 0, 0  # of each player; terms with `every` > 1 follow them
+        self.one_batch = False  # do real samples and fakes pass through D as one batch, where D moves alone?
+        self.precision = "float32"  # of the networks in a step; set by `accelerate`, and kept with a checkpoint
+
+    def sample_noise(self, n: int) -> Tensor:
+        """`n` draws from the prior, a standard normal: (n, latent_dim), of the generator's dtype."""
+        return torch.randn(n, self.latent_dim, device=self.device, dtype=next(self.generator.parameters()).dtype)
+
+    def generate(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """G(noise), with its graph."""
+        return _call(self.generator, noise, condition)
+
+    def judge(self, samples: Tensor, condition: Tensor | None = None) -> Tensor:
+        """D(samples): logits (N,) or (N, K). Raises ValueError where D gives anything else."""
+        logits = _call(self.discriminator, samples, condition)
+        if logits.dim() not in (1, 2) or len(logits) != len(samples):
+            raise ValueError(
+                f"the discriminator turned samples of shape {tuple(samples.shape)} into {tuple(logits.shape)}; it must "
+                f"give logits for each sample: ({len(samples)},) or ({len(samples)}, K). Flatten its last layer"
+            )
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))  # a loss needs more digits than bf16 has
+
+    @torch.no_grad()
+    def sample(self, n: int = 64, noise: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+        """`n` samples, or those of the given noise, from the averaged generator if there is one, in evaluation mode."""
+        generator = self.generator if self.ema is None else self.ema
+        noise = self.sample_noise(n) if noise is None else noise
+        was_training = generator.training
+        generator.eval()
+        try:
+            return _call(generator, noise, condition)
+        finally:
+            generator.train(was_training)
+
+    @torch.no_grad()
+    def update_ema(self) -> None:
+        """The average follows the generator: ema <- decay * ema + (1 - decay) * weights; statistics are copied."""
+        if self.ema is None:
+            return
+        share = 1 - self.ema_decay
+        if self.ema_warmup:
+            share = (9 / (10 + self.ema_moves)).clamp(min=share)
+        for average, weight in zip(self.ema.parameters(), self.generator.parameters(), strict=True):
+            average.lerp_(weight, share)
+        for average, buffer in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
+            average.copy_(buffer)
+        self.ema_moves += 1
+
+    def networks(self) -> dict[str, nn.Module]:
+        """Both players and, where there is one, the average, by name."""
+        players = {"generator": self.generator, "discriminator": self.discriminator}
+        return players if self.ema is None else {**players, "ema": self.ema}
+
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """G's optimizer and D's, by name."""
+        return {"g_optimizer": self.g_optimizer, "d_optimizer": self.d_optimizer}
+
+    def state_dict(self) -> dict:
+        """All that a game has learnt, for a checkpoint: weights, averages, optimizers and counts."""
+        parts = {**self.networks(), **self.optimizers()}
+        counts = {name: getattr(self, name) for name in COUNTS}
+        learnt = {name: part.state_dict() for name, part in parts.items()}
+        return {**learnt, **counts, "ema_moves": self.ema_moves, "precision": self.precision}
+
+    def load_state_dict(self, state: dict) -> None:
+        """Stand where another game of the same kind stood, in place. Raises ValueError where networks differ."""
+        try:
+            for name, network in self.networks().items():
+                network.load_state_dict(state[name])
+        except (RuntimeError, KeyError):
+            raise ValueError(f"the saved game has another {name} than this one") from None
+        for name, optimizer in self.optimizers().items():
+            _load_optimizer(optimizer, state[name])
+        vars(self).update({name: state[name] for name in (*COUNTS, "precision")})
+        self.ema_moves.copy_(state["ema_moves"])
+
+
+def _call(network, x, condition):
+    return network(x) if condition is None else network(x, condition)
+
+
+def _parameters(optimizer):
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def _optimizer_of(network, optimizer, name):
+    if optimizer is None:
+        return torch.optim.Adam(network.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    if not set(_parameters(optimizer)) <= set(network.parameters()):
+        raise ValueError(f"{name} holds parameters that are not its player's: were the two swapped?")
+    return optimizer
+
+
+def _load_optimizer(optimizer, state):
+    """In place, where a captured graph goes on reading, and in the memory layout of each parameter."""
+    groups = [group for group in optimizer.param_groups for _ in group["params"]]
+    for i, (parameter, group) in enumerate(zip(_parameters(optimizer), groups, strict=True)):
+        saved, own = state["state"].get(i, {}), optimizer.state[parameter]
+        for name in [name for name in saved if name not in own]:
+            beside = parameter.device if group.get("fused") or group.get("capturable") else "cpu"
+            whole = saved[name].shape == parameter.shape and name != "step"  # else one number for the parameter
+            own[name] = torch.empty_like(parameter) if whole else torch.empty((), device=beside)
+        for name, value in own.items():
+            value.copy_(saved[name]) if name in saved else value.zero_()
+    for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=True):
+        set_rate(group, float(saved["lr"]))
+
+
+def set_rate(group: dict, rate: float) -> None:
+    """Set the learning rate of an optimizer's group: in place where it is a tensor, which a captured graph reads."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(rate)
+    else:
+        group["lr"] = rate
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """The device of that name; "auto" is CUDA where there is one, else the CPU. Raises ValueError without CUDA."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f'there is no device "{device}"; take "auto", "cpu" or "cuda"') from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f'device is "{device}", but PyTorch finds no CUDA device here; take "cpu" or "auto"')
+    return device
