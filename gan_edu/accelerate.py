@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from gan_edu import checkpoints
 from gan_edu.data import Batches
-from gan_edu.train import COUNTS, GAN, StepLosses, train_step
+from gan_edu.train import COUNTS, GAN, StepLosses, due, train_step
 
 PRECISIONS = ("float32", "bfloat16")
 
@@ -141,8 +141,8 @@ class CapturedStep:
             raise ValueError("this step was made for another GAN: call accelerate(gan) for this one")
         given = (real, noise, condition)
         case = (
-            tuple(term for term in gan.d_terms if gan.d_moves % term.every == 0),
-            tuple(term for term in gan.g_terms if gan.g_moves % term.every == 0),
+            due(gan.d_terms, gan.d_moves),
+            due(gan.g_terms, gan.g_moves),
             (gan.precision, gan.updates, gan.loss, gan.one_batch, gan.generator.training, gan.discriminator.training),
             tuple(None if tensor is None else tensor.shape for tensor in given),
         )

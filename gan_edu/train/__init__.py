@@ -7,6 +7,7 @@ from gan_edu.train.step import (
     differentiate,
     discriminator_objective,
     discriminator_step,
+    due,
     generator_objective,
     generator_step,
     move,

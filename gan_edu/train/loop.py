@@ -81,7 +81,7 @@ def train(
                 if run.done == steps:
                     break
                 run.turn(step)
-                if run.done % 100 == 0 or run.done % save_every == 0 or run.done in (*run.moments, steps):
+                if run.done % 100 == 0 or run.done == steps or run.done in run.moments:
                     run.check_finite()
                     bar.update(run.done - bar.n)
     except KeyboardInterrupt:
@@ -163,6 +163,7 @@ class _Run:
         }
 
     def state_dict(self):
+        self.check_finite()  # nobody could go on from there
         kept = {name: getattr(self.history, name) for name in ("steps", "samples", "scores")}
         return {
             "plan": self.plan(),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gan_edu.losses import Term
 from gan_edu.train.game import GAN
 
 
@@ -105,8 +106,12 @@ def _logits_of_one_batch(gan, real, fake, condition):
 
 def _terms(gan, terms, moves, real, fake, condition):
     judge = partial(gan.judge, condition=condition)
-    due = [term for term in terms if moves % term.every == 0]
-    return sum(term.every * term.weight * term.function(judge, real, fake, condition) for term in due)
+    return sum(t.every * t.weight * t.function(judge, real, fake, condition) for t in due(terms, moves))
+
+
+def due(terms: tuple[Term, ...], moves: int) -> tuple[Term, ...]:
+    """Those of a player's terms that are computed in its next move, after so many."""
+    return tuple(term for term in terms if moves % term.every == 0)
 
 
 def differentiate(objective: Tensor, optimizer: torch.optim.Optimizer, retain_graph: bool = False) -> None:

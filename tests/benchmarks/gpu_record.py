@@ -26,7 +26,7 @@ try:
     import reporting
     import torch
     from contestants import PAIRS, SETUP, Game, make, measure_floor, seconds
-    from judges import SMALL, Course, Judge, Scale, usual_fid
+    from judges import SMALL, Course, Judge, Scale, fid_metric, usual_fid
     from reporting import block, save, share, spread
     from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
@@ -226,6 +226,8 @@ def main(argv: list[str] | None = None) -> dict:
     arguments.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(arguments.threads)
     device = train.pick_device(arguments.device)
+    if arguments.inception:
+        fid_metric()  # what it lacks is told now, not after the training
     cudnn, before = torch.backends.cudnn, torch.backends.cudnn.benchmark
     cudnn.benchmark = True  # shapes never change, so its search pays
     how = {"miniature": arguments.small, "cudnn_benchmark": True, "tf32_in_convolutions": cudnn.allow_tf32}

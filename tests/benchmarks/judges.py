@@ -58,17 +58,22 @@ class Judge:
         return metrics.features(self.classifier, samples.to(self.real.device))
 
 
-def usual_fid(images: Tensor, samples: Tensor, inception: int | nn.Module = 2048) -> dict[str, float]:
-    """The FID that papers report, by torchmetrics, of samples (N, C, H, W) in [-1, 1], and real against real at that N.
+def fid_metric(inception: int | nn.Module = 2048):
+    """torchmetrics' FID: of 2,048 features of Inception, or of a network of the caller's.
 
-    Where `inception` is no network of the caller's, the 2,048 features of Inception, whose weights are fetched from the
-    network the first time (90 MB). Raises what torchmetrics does where that fails or torch-fidelity is not installed.
+    Inception's weights (90 MB) are fetched the first time. Raises what torchmetrics does where that fails or
+    torch-fidelity is not installed.
     """
     from torchmetrics.image.fid import FrechetInceptionDistance  # a borrowed GPU machine may lack it
 
+    return FrechetInceptionDistance(inception, reset_real_features=False, normalize=True)
+
+
+def usual_fid(images: Tensor, samples: Tensor, inception: int | nn.Module = 2048) -> dict[str, float]:
+    """The FID that papers report, of samples (N, C, H, W) in [-1, 1], and real against real at that N: `fid_metric`."""
     n = min(len(samples), len(images) // 2)
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0)).to(images.device)
-    metric = FrechetInceptionDistance(inception, reset_real_features=False, normalize=True).to(samples.device)
+    metric = fid_metric(inception).to(samples.device)
     found = {}
     for part in images[order[:n]].split(100):
         metric.update(_as_inception_takes(part.to(samples.device)), real=True)

@@ -40,7 +40,7 @@ from contestants import (
     with_tensorflow,
     without_absent,
 )
-from judges import SMALL, WITHIN, Course, Judge, Scale, usual_fid
+from judges import SMALL, WITHIN, Course, Judge, Scale, fid_metric, usual_fid
 from reporting import block, spread
 from torch import Tensor
 from torch.nn import functional
@@ -318,6 +318,8 @@ def main(argv: list[str] | None = None) -> dict:
     torch.set_num_threads(arguments.threads)
     python = with_tensorflow(arguments.tensorflow)
     names = without_absent(arguments.only, python)
+    if arguments.inception:
+        fid_metric()  # what it lacks is told now, not after the training
     arguments.out.mkdir(parents=True, exist_ok=True)
     found = report(names, pictures(arguments.small), arguments, python)
     device = train.pick_device(arguments.device)
