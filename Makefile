@@ -37,11 +37,13 @@ test-notebooks: $(STAMP)  ## execute every notebook again and compare its output
 	@rm -f build/progress.json
 	$(TEST_ENV) $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --durations=10 notebooks
 
-run: $(STAMP)  ## run one chapter without a browser: make run CHAPTER=05
-	@chapter=$$(ls notebooks/$(CHAPTER)_*.ipynb 2>/dev/null) || { \
-	  echo "make run CHAPTER=NN, where NN is one of:" $$(ls notebooks | sed -n 's/_.*\.ipynb$$//p') >&2; exit 2; }; \
-	echo "Running $$chapter; its output will be build/$${chapter##*/}"; \
-	$(PY) -m nbconvert --to notebook --execute --output-dir build "$$chapter"
+run: $(STAMP)  ## run a chapter without a browser: make run CHAPTER=05, or deeper/05 for what is deeper there
+	@chapters=$$(ls notebooks/$(CHAPTER)_*.ipynb 2>/dev/null) || { echo "make run CHAPTER=NN, where NN is one of:" \
+	  $$(cd notebooks && ls *.ipynb deeper/*.ipynb | sed 's/_.*//' | uniq) >&2; exit 2; }; \
+	for chapter in $$chapters; do \
+	  below=$${chapter#notebooks/}; echo "Running $$chapter; its output will be build/$$below"; \
+	  $(PY) -m nbconvert --to notebook --execute --output-dir "build/$$(dirname "$$below")" "$$chapter" || exit 1; \
+	done
 
 mutants: $(STAMP)  ## break the package on purpose, see that tests and chapters notice
 	$(TEST_ENV) $(PY) tests/mutants.py

@@ -1,25 +1,28 @@
 """Every picture that the notebooks draw. The same colour, marker and line for the same thing everywhere.
 
 Functions that take an `ax` draw into it and return nothing; `panels` makes the axes; `show` puts the figure under a
-cell with one sentence that says what is to be seen, for those who cannot see it (nbval compares it too).
+cell, and under it one sentence that says what is to be seen: a caption for everybody, which nbval compares too. What
+is no picture but stands under a cell as well: `table` and `source`.
 """
 
+import inspect
 import io
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
-from IPython.display import DisplayHandle, display
+from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 from torch import Tensor
 
 # From the palette of Okabe and Ito (2008), told apart by colour-blind readers; markers and lines tell the rest in grey.
 REAL, FAKE, D, G, INK = "#0072B2", "#D55E00", "#AA4499", "#009E73", "#333333"
 BELIEF = LinearSegmentedColormap.from_list("belief", (FAKE, "white", REAL))  # what D says: from fake to real
-SKY, OCHRE, OLIVE = "#56B4E9", "#E69F00", "#777733"
+SKY, OCHRE, OLIVE = "#2F8FC6", "#B87A00", "#777733"  # the palette's sky and orange, darkened: contrast above 3 on white
 LINES = {
     "D": (D, "-"),
     "G": (G, "--"),
@@ -46,31 +49,51 @@ def panels(
     return figure, axes
 
 
-def show(figure: Figure, alt: str, place: DisplayHandle | None = None) -> None:
-    """Display the figure with its alternative text: one sentence that says what the picture shows."""
-    bundle = {"image/png": b64encode(png(figure)).decode(), "text/plain": alt}
-    display(bundle, raw=True) if place is None else place.update(bundle, raw=True)
-
-
-def place() -> DisplayHandle:
+class Place:
     """A place under the cell in which `show` can draw again and again, while a GAN trains."""
-    return display({"text/plain": "..."}, raw=True, display_id=True)
+
+    def __init__(self):
+        self.picture, self.caption = (display({"text/plain": "..."}, raw=True, display_id=True) for _ in range(2))
 
 
-def png(figure: Figure) -> bytes:
-    """The figure as the bytes of a PNG file."""
+def show(figure: Figure, caption: str, place: Place | None = None) -> None:
+    """Display the figure, sharp on dense screens, and under it its caption: one sentence on what the picture shows."""
+    bundle = {"image/png": b64encode(png(figure, 200)).decode(), "text/plain": caption}
+    width = {"image/png": {"width": round(figure.get_figwidth() * 100)}}
+    picture, words = (display, display) if place is None else (place.picture.update, place.caption.update)
+    picture(bundle, metadata=width, raw=True)
+    words({"text/markdown": f"*{caption}*"}, raw=True)
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence], digits: int = 3) -> None:
+    """Display a table: text to the left, numbers to the right, floats with so many digits behind the point."""
+    cells = [[f"{cell:.{digits}f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    rule = ["---:" if all(_is_number(row[i]) for row in cells) else ":---" for i in range(len(header))]
+    lines = ["| " + " | ".join(row) + " |" for row in (header, rule, *cells)]
+    display({"text/markdown": "\n".join(lines), "text/plain": "\n".join(lines)}, raw=True)
+
+
+def source(*objects) -> None:
+    """Display the source code of functions or classes, in colour."""
+    code = "\n\n".join(inspect.getsource(thing).rstrip() for thing in objects)
+    display({"text/markdown": f"```python\n{code}\n```", "text/plain": code}, raw=True)
+
+
+def png(figure: Figure, dpi: int = 100) -> bytes:
+    """The figure as the bytes of a PNG file, so many pixels to an inch of its size."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
+    figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
 
 
 def label(ax: Axes, x: str = "", y: str = "", title: str = "", legend: bool = False) -> None:
-    """Name the axes and the panel, with a legend of the lines where asked."""
+    """Name the axes and the panel; where asked, a legend below the axes, where it hides nothing."""
     ax.set_xlabel(x)
     ax.set_ylabel(y)
     ax.set_title(title, fontsize=10)
     if legend:
-        ax.legend(fontsize=8, frameon=False)
+        below = ax.transAxes + ScaledTranslation(0, -(34 if x else 20) / 72, ax.figure.dpi_scale_trans)
+        ax.legend(fontsize=8, frameon=False, loc="upper center", ncols=2, bbox_to_anchor=(0.5, 0), bbox_transform=below)
 
 
 def curves(ax: Axes, x, lines: dict, /, **labels) -> None:
@@ -164,6 +187,10 @@ def film_strip(history, columns: int = 8, rows: int = 2, which: Sequence[int] | 
             images(ax, batch[: columns * rows], columns)
         ax.set_title(f"step {step:,}", fontsize=9)
     return figure
+
+
+def _is_number(text: str) -> bool:
+    return text.lstrip("-+<>~ ").replace(",", "").rstrip("%× ").replace(".", "", 1).replace("e-", "").isdigit()
 
 
 def _array(values) -> np.ndarray:

@@ -24,6 +24,7 @@ CHAPTERS = [
     "05_dcgan_on_digits",
     "06_a_full_gan_on_cuda",
 ]
+DEEPER = [f"deeper/{path.stem}" for path in sorted((ROOT / "notebooks" / "deeper").glob("*.ipynb"))]
 
 
 @pytest.fixture(autouse=True)
@@ -45,13 +46,18 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def notebooks() -> dict[str, nbformat.NotebookNode]:
-    """Every committed notebook by the name of its file without the ending."""
-    return {path.stem: nbformat.read(path, as_version=4) for path in notebook_paths()}
+    """Every committed notebook by its name: `02_deriving_the_losses`, `deeper/02_what_each_loss_follows`."""
+    return {name_of(path): nbformat.read(path, as_version=4) for path in notebook_paths()}
 
 
 def notebook_paths() -> list[Path]:
-    """The notebooks in the order of the course."""
-    return sorted((ROOT / "notebooks").glob("*.ipynb"))
+    """The notebooks in the order of the course, the numbered chapters first, then the deeper ones."""
+    return [*sorted((ROOT / "notebooks").glob("*.ipynb")), *sorted((ROOT / "notebooks" / "deeper").glob("*.ipynb"))]
+
+
+def name_of(path: Path) -> str:
+    """A notebook's path below notebooks/ without the ending."""
+    return path.relative_to(ROOT / "notebooks").with_suffix("").as_posix()
 
 
 def tags(cell) -> set[str]:

@@ -34,7 +34,13 @@ def execute(path: Path) -> float:
             cell.outputs = [output for output in cell.outputs if _storable(output)]
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
+        "language_info": {  # without it nbconvert writes no Python
+            "name": "python",
+            "file_extension": ".py",
+            "mimetype": "text/x-python",
+            "nbconvert_exporter": "python",
+            "pygments_lexer": "ipython3",
+        },
     }
     nbformat.write(notebook, path)
     return seconds

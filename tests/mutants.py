@@ -21,7 +21,7 @@ class Mutant(NamedTuple):
     old: str  # stands in the file exactly once
     new: str
     tests: str  # the unit tests that must fail, below tests/
-    chapter: str  # the notebook that must fail, by its number
+    chapter: str  # the notebook that must fail, by its number: 02, deeper/02_what
 
 
 MUTANTS = (

@@ -1,12 +1,25 @@
-"""Every exercise of every notebook: its folded solution solves it, its stub is not attempted, mistakes get their hints.
+"""Every exercise of every notebook: its folded solution and other right answers solve it, its stub is not attempted,
+mistakes get their hints.
 
-Wrong answers stand in `wrong_answers/chNN.py` as `WRONG = {"check_xxx": [(label, source, expected in the hint), ...]}`.
+Right answers, written otherwise than the solution, stand in `right_answers/chNN.py` as `RIGHT = {"check_xxx": [(label,
+source), ...]}`, wrong ones in `wrong_answers/chNN.py` as `WRONG = {"check_xxx": [(label, source, expected in the hint),
+...]}`.
 """
 
+import ast
+import json
+import math  # noqa: F401  (an answer in a test uses it)
+import os
+import re
 import runpy
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from conftest import CHAPTERS, ROOT, Exercise, defined_names, exercises_in, notebook_paths
+import torch  # noqa: F401
+from conftest import CHAPTERS, ROOT, Exercise, defined_names, exercises_in, name_of, notebook_paths
+from torch import nn  # noqa: F401
 
 from gan_edu import exercises
 from gan_edu.exercises import core
@@ -16,12 +29,16 @@ for notebook_path in notebook_paths():
     try:
         EXERCISES += exercises_in(notebook_path)
     except (AssertionError, SyntaxError) as error:  # fails its chapter's test below, not the collection of all tests
-        MALFORMED[notebook_path.stem] = str(error)
-WRONG = {
-    checker: answers
-    for path in sorted((ROOT / "tests" / "wrong_answers").glob("ch*.py"))
-    for checker, answers in runpy.run_path(str(path))["WRONG"].items()
-}
+        MALFORMED[name_of(notebook_path)] = str(error)
+
+
+def answers_in(folder: str, name: str) -> dict[str, list[tuple]]:
+    """The answers of all chapters, by checker."""
+    paths = sorted((ROOT / "tests" / folder).glob("ch*.py"))
+    return {checker: answers for path in paths for checker, answers in runpy.run_path(str(path))[name].items()}
+
+
+RIGHT, WRONG = answers_in("right_answers", "RIGHT"), answers_in("wrong_answers", "WRONG")
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: f"{e.chapter[:2]}-{e.checker}")
 
 
@@ -44,6 +61,30 @@ def test_the_folded_solution_solves_it(exercise: Exercise):
     assert "check_" not in exercise.solution, "the solution must not call its checker"
     mark = exercise.mark(exercise.solution)
     assert mark.solved and mark.status == "solved", mark.hint
+
+
+@each_exercise
+def test_right_answers_written_otherwise_solve_it_too(exercise: Exercise):
+    answers = RIGHT.get(exercise.checker, [])
+    sources = {
+        plain for _, source in answers if (plain := "".join(source.split())) != "".join(exercise.solution.split())
+    }
+    assert len(sources) >= 3, f"{exercise.checker}: {len(sources)} right answers in tests/right_answers, three at least"
+    refused = {label: mark.hint for label, source in answers if not (mark := exercise.mark(source)).solved}
+    assert not refused
+
+
+@each_exercise
+def test_code_that_returns_nothing_is_told_so(exercise: Exercise):
+    body = ast.parse(exercise.stub).body
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    if len(functions) != len(body):
+        pytest.skip("the answer is no function")
+    for node in functions:
+        names = [argument.arg for argument in node.args.args]
+        node.body = ast.parse(f"computed = ({', '.join([*names, 'None'])})").body
+    mark = exercise.mark("\n".join(ast.unparse(node) for node in functions))
+    assert mark.status == "wrong" and "return" in mark.hint
 
 
 @each_exercise
@@ -73,3 +114,72 @@ def test_checkers_exercises_and_wrong_answers_are_the_same_set():
     public = {name for name in dir(exercises) if name.startswith("check_")}
     assert public == set(used), "a checker that no notebook calls, or the other way round"
     assert set(WRONG) == set(used), "wrong answers for an exercise that is not there, or the other way round"
+    assert set(RIGHT) == set(used), "right answers for an exercise that is not there, or the other way round"
+
+
+# --- predictions ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", core.questions())
+def test_a_prediction_is_asked_and_answered_in_its_chapter(key, notebooks):
+    (chapter,) = (name for name in CHAPTERS if name.startswith(key[:2]))
+    code = "\n".join(cell.source for cell in notebooks[chapter].cells if cell.cell_type == "code")
+    asked, told = code.find(f'exercises.predict("{key}"'), re.search(rf'exercises\.outcome\(\s*"{key}"', code)
+    assert asked >= 0 and told and told.start() > asked
+    assert set(core.questions()[key]) >= {"a", "b", "why"}
+
+
+def test_every_chapter_asks_for_a_prediction():
+    assert {key[:2] for key in core.questions()} >= {chapter[:2] for chapter in CHAPTERS}
+
+
+def test_a_prediction_counts_only_where_it_is_among_the_answers(capsys):
+    key = next(iter(core.questions()))
+    exercises.predict(key, " B ")
+    exercises.outcome(key, "b", "b")
+    assert "Your prediction is b" in (said := capsys.readouterr().out) and ": right." in said
+    assert core.questions()[key]["why"].strip() in said
+    exercises.predict(key, "z")
+    exercises.outcome(key, "z", "a")
+    assert "'z' is not among the answers" in (said := capsys.readouterr().out) and "You made no prediction" in said
+    exercises.predict(key, "why")
+    assert "not among" in capsys.readouterr().out
+    exercises.progress()
+    assert "1 of 1 predictions right" in capsys.readouterr().out
+
+
+# --- the mark, and progress -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("nn.BCELoss()(torch.tensor([3.0]), torch.ones(1))", "BCEWithLogitsLoss"),
+        ("math.log(torch.ones(2))", "whole tensor"),
+        ("torch.ones(1).sum().backward()", "detached"),
+        ("torch.ones(2, 3) @ torch.ones(2, 3)", "print the shape"),
+    ],
+)
+def test_the_usual_error_messages_come_with_a_sentence(body, words, monkeypatch):
+    monkeypatch.setattr(core, "CHECKERS", {})
+    checker = core.exercise("0.9 A test")(lambda answer: core.call(answer))
+    mark = checker(lambda: eval(body))
+    assert mark.status == "wrong" and words in mark.hint
+
+
+@pytest.mark.parametrize("content", ["[]", "{broken", '{"exercises": 3}', ""])
+def test_a_progress_file_that_is_not_ours_is_kept_aside(content, tmp_path):
+    path = Path(os.environ["GAN_EDU_PROGRESS"])
+    path.write_text(content)
+    exercises.progress()
+    exercises.predict(next(iter(core.questions())), "a")
+    kept = [other.read_text() for other in tmp_path.iterdir() if other != path]
+    assert content in kept and json.loads(path.read_text())["predictions"]
+
+
+def test_two_kernels_that_record_at_once_lose_nothing():
+    code = "import sys; from gan_edu.exercises.core import _record\n"
+    code += "for i in range(40): _record('predictions', f'{sys.argv[1]}-{i}', 'a')"
+    kernels = [subprocess.Popen([sys.executable, "-c", code, name], cwd=ROOT) for name in "xy"]
+    assert [kernel.wait() for kernel in kernels] == [0, 0]
+    assert len(json.loads(Path(os.environ["GAN_EDU_PROGRESS"]).read_text())["predictions"]) == 80

@@ -1,11 +1,13 @@
 """Pictures say in words what they show, and put things where they belong."""
 
+import inspect
 import io
 from base64 import b64decode
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from gan_edu import plots
@@ -15,16 +17,49 @@ from gan_edu.train import History
 @pytest.fixture
 def shown(monkeypatch):
     bundles = []
-    monkeypatch.setattr(plots, "display", lambda bundle, raw: bundles.append(bundle))
+    monkeypatch.setattr(plots, "display", lambda bundle, **options: bundles.append(bundle | options))
     return bundles
 
 
-def test_a_figure_is_shown_with_its_alternative_text(shown):
+def test_a_figure_is_shown_sharp_with_its_caption_for_everybody(shown):
     figure, ax = plots.panels()
     plots.curves(ax, [0, 1], {"D": [1, 2], "G": [2, 1]}, x="step", y="loss")
     plots.show(figure, "two lines that cross")
-    assert shown[0]["text/plain"] == "two lines that cross"
-    assert Image.open(io.BytesIO(b64decode(shown[0]["image/png"]))).size == (320, 260)
+    picture, caption = shown
+    assert picture["text/plain"] == "two lines that cross" and caption["text/markdown"] == "*two lines that cross*"
+    assert Image.open(io.BytesIO(b64decode(picture["image/png"]))).size == (640, 520)
+    assert picture["metadata"] == {"image/png": {"width": 320}}
+
+
+def test_a_table_puts_numbers_to_the_right(shown):
+    plots.table(["loss", "slope", "share"], [["hinge", 1.0, "3 %"], ["minimax", -0.01834, "12 %"]])
+    lines = shown[0]["text/markdown"].splitlines()
+    assert lines[1] == "| :--- | ---: | ---: |" and lines[3] == "| minimax | -0.018 | 12 % |"
+
+
+def test_source_is_shown_in_colour_and_as_it_is(shown):
+    plots.source(plots.table, plots.png)
+    code = inspect.getsource(plots.table).rstrip() + "\n\n" + inspect.getsource(plots.png).rstrip()
+    assert shown[0]["text/plain"] == code and shown[0]["text/markdown"] == f"```python\n{code}\n```"
+
+
+def contrast_on_white(color: str) -> float:
+    """The contrast ratio of WCAG 2 against white: 1 to 21."""
+    channels = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]
+    return 1.05 / (np.dot([0.2126, 0.7152, 0.0722], channels) + 0.05)
+
+
+def test_every_line_is_seen_on_white():
+    colours = {color for color, _ in (*plots.LINES.values(), *plots.CYCLE)}
+    assert contrast_on_white("white") == pytest.approx(1) and contrast_on_white("black") == pytest.approx(21)
+    assert min(map(contrast_on_white, colours)) >= 3
+
+
+def test_a_legend_hides_no_line():
+    figure, ax = plots.panels()
+    plots.curves(ax, [0, 1], {"D": [1, 2], "G": [2, 1]}, x="step", y="loss")
+    plots.png(figure)  # places what is drawn
+    assert ax.get_legend().get_window_extent().y1 < ax.xaxis.label.get_window_extent().y0 + 1
 
 
 def test_the_players_have_the_same_colours_everywhere():

@@ -1,9 +1,9 @@
 """Exercises that mark themselves, and predictions: one module for each chapter, a checker for each exercise.
 
-exercises.check_logit(my_logit)                       marks an answer and says what is wrong with it
-exercises.predict("04-modes", my_choice, {...})       writes down a prediction, before the experiment
-exercises.outcome("04-modes", my_choice, "b", "...")  sets it beside what was measured
-exercises.progress()                                  what was solved and predicted so far
+exercises.check_logit(my_logit)                what is wrong with an answer
+exercises.predict("04-modes", my_choice)       the answers to choose from; writes down yours, before the experiment
+exercises.outcome("04-modes", my_choice, "b")  sets it beside what was measured, and says why people guess wrong
+exercises.progress()                           what was solved and predicted so far
 """
 
 from gan_edu.exercises.chapter_00 import check_five_questions, check_logit

@@ -1,13 +1,17 @@
 """What all checkers share: the mark, how an answer is called, predictions, and the reader's progress.
 
+The answers to choose from in a prediction, and why people guess wrong, stand in `chapter_NN.toml` beside the checkers.
 Progress is a small JSON file, `$GAN_EDU_PROGRESS` or `~/.cache/gan_edu/progress.json`. Nothing is written before the
 first answer, and a folder that cannot be written to is no error.
 """
 
+import contextlib
+import dis
 import functools
 import inspect
 import json
 import os
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +20,18 @@ from typing import Any
 import torch
 
 CHECKERS: dict[str, str] = {}  # name of the exercise -> its title, "2.1 The gradient that dies", in the course's order
+
+# What PyTorch and Python say, in part, and what it usually means in an answer.
+IN_PLAIN_WORDS = {
+    "between 0 and 1": "BCELoss wants probabilities and got logits: use BCEWithLogitsLoss, or softplus.",
+    "converted to Python scalar": "A function of `math` takes one number; use torch's, which takes a whole tensor.",
+    "must be real number, not Tensor": "A function of `math` takes one number; use torch's, which takes a tensor.",
+    "does not require grad": "No gradient can flow back: something was detached, or made under no_grad or .item().",
+    "backward through the graph a second time": "Two losses share a graph: detach the fakes for D, or make them anew.",
+    "modified by an inplace operation": "Weights moved before a gradient through them was taken: backward first.",
+    "shapes cannot be multiplied": "Two shapes do not fit: print the shape of what you pass on.",
+    "has no attribute 'backward'": "Only a tensor can go backward: no .item() and no float() before it.",
+}
 
 
 class Wrong(Exception):
@@ -65,7 +81,9 @@ def exercise(title: str) -> Callable:
                 except Wrong as wrong:
                     mark = Mark("wrong", str(wrong))
                 except Exception as error:  # the reader's code may raise anything
-                    mark = Mark("wrong", f"Your code stopped with {type(error).__name__}: {error}")
+                    told = [words for part, words in IN_PLAIN_WORDS.items() if part in str(error)]
+                    said = f"Your code stopped with {type(error).__name__}: {error}"
+                    mark = Mark("wrong", "\n  ".join([said, *told[:1]]))
             _record("exercises", name, mark.status)
             return mark
 
@@ -75,7 +93,9 @@ def exercise(title: str) -> Callable:
 
 
 def call(answer: Callable, *arguments: Any, **keywords: Any) -> Any:
-    """The answer's result. Raises NotAttempted where it is None, and Wrong where it cannot be called like this."""
+    """The answer's result. Raises NotAttempted where it is still the stub, and Wrong where it cannot be called like
+    this or ran and returned nothing.
+    """
     if not callable(answer):
         raise Wrong(f"This should be a function, not a {type(answer).__name__}.")
     try:
@@ -86,8 +106,17 @@ def call(answer: Callable, *arguments: Any, **keywords: Any) -> Any:
         pass  # a builtin shows no signature
     result = answer(*arguments, **keywords)
     if result is None:
-        raise NotAttempted
+        if _is_stub(answer):
+            raise NotAttempted
+        raise Wrong("Your code ran, but returned nothing (None): end it with `return ...`.")
     return result
+
+
+def _is_stub(answer) -> bool:
+    """Does the function only return None? Then its code names nothing and calls nothing."""
+    return {i.opname for i in dis.get_instructions(answer)} <= {
+        "RESUME", "NOP", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST"
+    }  # fmt: skip
 
 
 def require(condition: Any, hint: str) -> None:
@@ -102,37 +131,51 @@ def close(a: Any, b: Any, tolerance: float = 1e-4) -> bool:
     return a.shape == b.shape and torch.allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-def predict(key: str, choice: str | None, options: dict[str, str]) -> None:
-    """Write down a prediction before the experiment: `choice` is one of the keys of `options`, or None.
-
-    Raises ValueError for a choice that is not among them.
+def same_move(before: torch.Tensor, after: torch.Tensor, expected: torch.Tensor, tolerance: float = 0.01) -> bool:
+    """Did weights go from `before` to `after` as they should? The tolerance is relative to the expected move, so that
+    a small move of the wrong kind is not taken for the right one.
     """
-    choice = _letter(choice)
-    if choice is not None and choice not in options:
-        raise ValueError(f"{choice!r} is not among the answers: choose one of {', '.join(options)}, or leave None")
-    for letter, text in options.items():
-        print(f"{'>' if letter == choice else ' '} {letter}) {text}")
-    if choice is None:
+    return bool((after - expected).norm() <= tolerance * (expected - before).norm())
+
+
+@functools.cache
+def questions() -> dict[str, dict[str, str]]:
+    """Every prediction of the course: the answers by their letters, and `why` people guess wrong."""
+    texts = (path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("chapter_*.toml")))
+    return {key: question for text in texts for key, question in tomllib.loads(text).items()}
+
+
+def predict(key: str, choice: str | None) -> None:
+    """Print the answers to choose from, and write down a choice: one of their letters, or None."""
+    answers = {letter: text for letter, text in questions()[key].items() if letter != "why"}
+    picked = _letter(choice, answers)
+    for letter, text in answers.items():
+        print(f"{'>' if letter == picked else ' '} {letter}) {text}")
+    if picked is not None:
+        _record("predictions", key, picked)
+        print(f"Your prediction is {picked}. Run on, and see.")
+    elif choice is None:
         print("No prediction yet: set yours above. Guessing wrong teaches more than not guessing.")
     else:
-        _record("predictions", key, choice)
-        print(f"Your prediction is {choice}. Run on, and see.")
+        print(f"{choice!r} is not among the answers: set it to one of {', '.join(answers)}, in quotation marks.")
 
 
-def outcome(key: str, choice: str | None, measured: str, why: str) -> None:
-    """Set the prediction beside the answer that was measured (a key of its options), and say why people guess wrong."""
-    choice = _letter(choice)
-    if choice is None:
-        print(f"You made no prediction; the measurement says {measured}.")
+def outcome(key: str, choice: str | None, measured: str) -> None:
+    """Set the prediction beside the answer that was measured (one of its letters), and say why people guess wrong."""
+    question = questions()[key]
+    picked = _letter(choice, question)
+    if picked is None:
+        print(f"You made no prediction; the measurement says {measured}) {question[measured]}.")
     else:
-        verdict = "right" if choice == measured else "a surprise"
-        print(f"You predicted {choice}; the measurement says {measured}: {verdict}.")
+        verdict = "right" if picked == measured else "a surprise"
+        print(f"You predicted {picked}; the measurement says {measured}) {question[measured]}: {verdict}.")
         _record("outcomes", key, measured)
-    print(why)
+    print(question["why"].strip())
 
 
-def _letter(choice):
-    return choice.strip().lower() if isinstance(choice, str) else choice
+def _letter(choice, answers):
+    letter = choice.strip().lower() if isinstance(choice, str) else None
+    return letter if letter in answers and letter != "why" else None
 
 
 def progress() -> None:
@@ -151,21 +194,45 @@ def _path() -> Path:
 
 
 def _load() -> dict:
+    """What is saved; a file that is not ours is kept aside under another name, not overwritten."""
     try:
-        return json.loads(_path().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        saved = json.loads(_path().read_text(encoding="utf-8"))
+        if isinstance(saved, dict) and all(isinstance(part, dict) for part in saved.values()):
+            return saved
+    except OSError:
         return {}
+    except ValueError:
+        pass
+    with contextlib.suppress(OSError):
+        _path().replace(_path().with_suffix(".unreadable.json"))
+    return {}
+
+
+@contextlib.contextmanager
+def _alone():
+    """One kernel at a time: two notebooks that mark at once must not lose each other's marks. Elsewhere than on POSIX,
+    and where the folder cannot be written to, nobody waits.
+    """
+    try:
+        import fcntl
+
+        _path().parent.mkdir(parents=True, exist_ok=True)
+        lock = open(_path().with_suffix(".lock"), "w")
+    except (ImportError, OSError):
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _record(kind, key, value):
-    saved = _load()
-    if kind == "exercises" and saved.get(kind, {}).get(key) == "solved":
-        return  # what was solved once stays solved
-    saved.setdefault(kind, {})[key] = value
-    try:
-        _path().parent.mkdir(parents=True, exist_ok=True)
-        partial = _path().with_suffix(".partial")
-        partial.write_text(json.dumps(saved, indent=1), encoding="utf-8")
-        partial.replace(_path())
-    except OSError:
-        pass
+    with _alone():
+        saved = _load()
+        if kind == "exercises" and saved.get(kind, {}).get(key) == "solved":
+            return  # what was solved once stays solved
+        saved.setdefault(kind, {})[key] = value
+        with contextlib.suppress(OSError):
+            partial = _path().with_suffix(".partial")
+            partial.write_text(json.dumps(saved, indent=1), encoding="utf-8")
+            partial.replace(_path())
