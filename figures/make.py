@@ -1,5 +1,6 @@
-"""Make the pictures of the README and of chapter 06.
+"""Make the pictures of the README and of chapters 00 and 06.
 
+python figures/make.py game                    the two players and who learns from whom, a second
 python figures/make.py digits                  noise becomes digits, half a minute
 python figures/make.py colour FOLDER_OR_ZIP    a recipe on colour pictures, in folders by class: ten minutes
 """
@@ -26,6 +27,45 @@ def noise_becomes_digits():
         plots.images(ax, history.samples[i][:16], columns=4, title=f"step {history.steps[i]:,}")
     plots.images(axes[-1], digits.images[:16], columns=4, title="real digits")
     return figure
+
+
+BOXES = {  # what passes through the game: place, colour, words
+    "noise": (0.0, 0.0, plots.INK, "noise $z$"),
+    "generator": (1.7, 0.0, plots.G, "generator $G$"),
+    "fake": (3.4, 0.0, plots.FAKE, "fake\n$G(z)$"),
+    "data": (1.7, 1.5, plots.INK, "data"),
+    "real": (3.4, 1.5, plots.REAL, "real $x$"),
+    "discriminator": (5.3, 0.75, plots.D, "discriminator $D$"),
+    "logit": (7.2, 0.75, plots.INK, "real or fake?"),
+}
+FLOWS = ("noise generator", "generator fake", "fake discriminator", "data real", "real discriminator",
+         "discriminator logit")  # fmt: skip
+
+
+def game():
+    """The two players, what passes between them, and the two ways back along which they learn."""
+    figure, ax = plots.panels(width=8.4, height=3.3)
+    boxes = {}
+    for name, (x, y, color, words) in BOXES.items():
+        style = {"boxstyle": "round,pad=0.5", "facecolor": "white", "edgecolor": color, "linewidth": 2}
+        boxes[name] = ax.text(x, y, words, ha="center", va="center", fontsize=10, bbox=style)
+    for start, end in map(str.split, FLOWS):
+        arrow(ax, boxes[start], boxes[end], plots.INK, "-")
+    arrow(ax, boxes["logit"], boxes["discriminator"], plots.D, "--", bend=0.6)
+    arrow(ax, boxes["logit"], boxes["generator"], plots.G, "--", bend=-0.35)
+    ax.text(6.3, 1.75, "D learns to answer right", color=plots.D, ha="center", fontsize=10)
+    ax.text(4.6, -1.2, "G learns, through D, to make D answer wrong", color=plots.G, ha="center", fontsize=10)
+    ax.set(xlim=(-0.7, 8.0), ylim=(-1.4, 2.0))
+    ax.set_axis_off()
+    return figure
+
+
+def arrow(ax, start, end, color, line, bend=0.0):
+    """An arrow from one box to another, bent where it is a way back."""
+    patches = {"patchA": start.get_bbox_patch(), "patchB": end.get_bbox_patch(), "shrinkA": 4, "shrinkB": 4}
+    shape = {"arrowstyle": "-|>", "color": color, "linestyle": line, "linewidth": 1.6, "mutation_scale": 14}
+    places = end.get_position(), start.get_position()
+    ax.annotate("", *places, arrowprops=shape | patches | {"connectionstyle": f"arc3,rad={bend}"})
 
 
 def colour(pictures: data.Images, steps: int):
@@ -59,16 +99,16 @@ def colour(pictures: data.Images, steps: int):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["digits", "colour"])
+    parser.add_argument("what", choices=["game", "digits", "colour"])
     parser.add_argument("pictures", nargs="?", help="for colour: a folder or .zip, with a folder for each class")
     parser.add_argument("--steps", type=int, default=6000, help="of the training on colour")
     options = parser.parse_args()
-    if options.what == "digits":
-        figure = noise_becomes_digits()
+    if options.what != "colour":
+        figure = {"game": game, "digits": noise_becomes_digits}[options.what]()
     else:
         figure, record = colour(data.load(options.pictures), options.steps)
         (HERE / "colour.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (HERE / f"{options.what}.png").write_bytes(plots.png(figure))
+    (HERE / f"{options.what}.png").write_bytes(plots.png(figure, 160))
     print(f"wrote {HERE.name}/{options.what}.png")
 
 

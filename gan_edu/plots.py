@@ -28,8 +28,8 @@ LINES = {
     "G": (G, "--"),
     "real": (REAL, "-"),
     "fake": (FAKE, "--"),
-    "p_data": (REAL, "-"),
-    "p_g": (FAKE, "--"),
+    "p": (REAL, "-"),  # the densities of the data and of G's samples
+    "q": (FAKE, "--"),
 }
 CYCLE = ((INK, "-"), (OCHRE, "--"), (SKY, "-."), (OLIVE, ":"), (INK, (0, (5, 1, 1, 1, 1, 1))), (OCHRE, (0, (1, 1))))
 
@@ -113,6 +113,15 @@ def spread(ax: Axes, x, runs: dict, /, **labels) -> None:
         ax.fill_between(_array(x), y.min(0), y.max(0), color=line.get_color(), alpha=0.2, linewidth=0)
 
 
+def densities(ax: Axes, x: Tensor, p: Tensor, q: Tensor | None = None, /, **labels) -> None:
+    """Over the places x (N,): the data's density as filled heaps, and the generator's, if given, as a dashed line."""
+    ax.fill_between(_array(x), _array(p), color=REAL, alpha=0.3, linewidth=0, label="p (data)")
+    if q is not None:
+        ax.plot(_array(x), _array(q), color=FAKE, linestyle="--", linewidth=1.6, label="q (fakes)")
+    ax.set_yticks([])
+    label(ax, **labels)
+
+
 def losses(ax: Axes, history, smooth: int = 1) -> None:
     """Both players' losses over the steps of a `train.History`, averaged over windows of `smooth` steps."""
     n = len(history.discriminator) // smooth * smooth
@@ -130,6 +139,16 @@ def points(ax: Axes, real: Tensor | None = None, fake: Tensor | None = None, lim
     ax.set_aspect("equal")
     if limit is not None:
         ax.set(xlim=(-limit, limit), ylim=(-limit, limit))
+
+
+def clouds(fakes: dict, real: Tensor | None = None, limit: float = 1.6) -> Figure:
+    """A row of panels, one for each entry of {title: fakes (N, 2)}, the same real points behind all of them."""
+    figure, axes = panels(len(fakes), width=2.3, height=2.6)
+    for ax, (title, fake) in zip(np.atleast_1d(axes), fakes.items(), strict=True):
+        points(ax, real, fake, limit)
+        ax.set(xticks=[], yticks=[])
+        label(ax, title=title)
+    return figure
 
 
 @torch.no_grad()
@@ -172,6 +191,49 @@ def images(ax: Axes, batch: Tensor, columns: int = 8, title: str = "") -> None:
     ax.imshow(picture.squeeze(-1) if channels == 1 else picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     ax.set_title(title, fontsize=10)
+
+
+def numbers(ax: Axes, values: Tensor, groups: Tensor, title: str = "") -> None:
+    """A small map (rows, columns) of whole numbers as squares that show them; equal `groups` have one colour."""
+    ax.imshow(_array(groups), cmap="Pastel1", vmin=0, vmax=8)
+    for (row, column), number in np.ndenumerate(_array(values)):
+        ax.text(column, row, int(number), ha="center", va="center")
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=10)
+
+
+def stamps(ax: Axes, kernel: int, inputs: int = 5, stride: int = 2) -> None:
+    """A transposed convolution in one dimension: a row of squares for the stamp of each input pixel, numbered by the
+    kernel's weights, in one colour where they meet the same output pixels; at the bottom how many meet in a column.
+    """
+    count = np.zeros((inputs - 1) * stride + kernel, int)
+    for row, weight in np.ndindex(inputs, kernel):
+        left, colour = row * stride + weight, CYCLE[1 + weight % stride][0]
+        count[left] += 1
+        ax.barh(-row, 0.92, 0.8, left, color=colour, alpha=0.85)
+        ax.text(left + 0.46, -row, weight, color="white", ha="center", va="center", fontsize=9)
+    for left, number in enumerate(count):
+        ax.text(left + 0.46, -inputs - 0.2, number, color=INK, ha="center", va="center", fontsize=11, weight="bold")
+    ax.set(xlim=(-0.6, len(count) + 0.6), ylim=(-inputs - 0.7, 0.6))
+    ax.set_axis_off()
+
+
+def walk(ax: Axes, walked: Sequence[str], title: str = "") -> None:
+    """The chain from noise to the loss, and a backward pass as arrows below it, from the right through the boxes in
+    `walked`, which are filled; where it ends before the noise, a wall stands.
+    """
+    chain = (("z", INK), ("G", G), ("fake", FAKE), ("D", D), ("logit", INK), ("loss", INK))
+    for x, (name, color) in enumerate(chain):
+        inside, box = name in walked, {"boxstyle": "round,pad=0.4", "edgecolor": color, "linewidth": 1.5}
+        box["facecolor"] = color if inside else "white"
+        ax.text(x, 0, name, ha="center", va="center", color="white" if inside else color, bbox=box, fontsize=10)
+        ax.annotate("", (x + 0.7, 0), (x + 0.3, 0), arrowprops={"arrowstyle": "->", "color": "0.5"} if x < 5 else None)
+        if inside and x < 5:
+            ax.annotate("", (x, -0.75), (x + 1, -0.75), arrowprops={"arrowstyle": "->", "color": color, "linewidth": 2})
+    ax.plot([2.5] * 2, [-1.1, 0.6], color=INK, linewidth=0 if "z" in walked else 4)
+    ax.set(xlim=(-0.5, 5.6), ylim=(-1.2, 0.7))
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=10, loc="left")
 
 
 def film_strip(history, columns: int = 8, rows: int = 2, which: Sequence[int] | None = None) -> Figure:

@@ -45,6 +45,10 @@ def _game(generator, discriminator, rates, betas=(0.9, 0.999), eps=1e-8, **setti
 PAIRS = {
     "dcgan": (DCGANGenerator, DCGANDiscriminator),
     "subpixel": (SubpixelGenerator, SubpixelDiscriminator),
+    "tutorial": (  # whose width is fixed
+        lambda size, channels, *_: TutorialGenerator(size, channels),
+        lambda size, channels, *_: TutorialDiscriminator(size, channels),
+    ),
 }
 
 

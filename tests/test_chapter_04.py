@@ -1,4 +1,4 @@
-"""What the prose of chapter 04 takes for granted about its pictures, and ways to write the capstone that must pass."""
+"""What the prose of chapter 4 takes for granted about its pictures, and ways to write the capstone that must pass."""
 
 import pytest
 import torch
@@ -52,7 +52,7 @@ def _inputs(generator, discriminator, g_optimizer, d_optimizer, real, noise):
     g_optimizer.step()
     d_optimizer.zero_grad()
     g_optimizer.zero_grad()
-    return d_loss, g_loss
+    return d_loss.detach(), g_loss.detach()
 
 
 def _autograd(generator, discriminator, g_optimizer, d_optimizer, real, noise):
@@ -75,7 +75,7 @@ def test_other_valid_steps_are_solved(step):
 
 
 def test_noise_drawn_anew_for_each_player_is_solved_too():
-    def mended_noise(generator, discriminator, batches, draw_noise, steps):
+    def mended_loop(generator, discriminator, batches, draw_noise, steps):
         adam = {"lr": 4e-3, "betas": (0.5, 0.99)}
         g_optimizer = torch.optim.Adam(generator.parameters(), **adam)
         d_optimizer = torch.optim.Adam(discriminator.parameters(), **adam)
@@ -89,5 +89,41 @@ def test_noise_drawn_anew_for_each_player_is_solved_too():
             g_optimizer.step()
         return generator
 
-    mark = exercises.check_mended_noise(mended_noise)
+    mark = exercises.check_mended_loop(mended_loop)
     assert mark.solved, mark.hint
+
+
+# --- the four patients show what their pictures are taken for ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def patients():
+    return [exercises.sick_run(number, steps=300) for number in range(5)]
+
+
+def test_a_healthy_run_moves_g_and_keeps_both_losses_up(patients):
+    assert (patients[0]["after"] - patients[0]["before"]).norm(dim=1).min() > 0
+    assert min(patients[0][name][-50:].mean() for name in ("D", "G")) > 0.3
+
+
+def test_of_frozen_noise_the_trained_fakes_are_another_thing_than_fresh_ones(patients):
+    assert len(patients[1]["trained_on"]) == 16 and len(patients[1]["fresh"]) == 300
+
+
+def test_of_a_missing_minus_both_losses_go_to_zero(patients):
+    assert max(patients[2][name][-1] for name in ("D", "G")) < 0.05
+
+
+def test_of_the_wrong_optimizer_g_does_not_move_and_its_loss_stays_low(patients):
+    assert torch.equal(patients[3]["before"], patients[3]["after"])
+    assert patients[3]["G"][-1] < 1
+
+
+def test_of_gradients_never_cleared_the_logits_run_away(patients):
+    assert patients[4]["real"].abs().max() > 10 * patients[0]["real"].abs().max()
+
+
+def test_a_sick_run_leaves_the_readers_random_numbers_alone():
+    before = torch.get_rng_state()
+    exercises.sick_run(1, steps=2)
+    assert torch.equal(before, torch.get_rng_state())

@@ -97,6 +97,14 @@ def test_colour_images_keep_their_channels():
     assert np.asarray(ax.images[0].get_array()).reshape(-1, 3).tolist() == [[1, 0, 0]] * 16
 
 
+def test_numbers_stand_in_their_squares():
+    _, ax = plots.panels()
+    plots.numbers(ax, torch.tensor([[3, 1], [4, 2]]), torch.tensor([[0, 0], [1, 1]]))
+    places = {text.get_text(): text.get_position() for text in ax.texts}
+    assert places == {"3": (0, 0), "1": (1, 0), "4": (0, 1), "2": (1, 1)}
+    assert np.asarray(ax.images[0].get_array()).tolist() == [[0, 0], [1, 1]]
+
+
 def test_a_bent_sheet_is_where_the_generator_puts_the_grid():
     _, ax = plots.panels()
     plots.sheet(ax, lambda noise: noise + torch.tensor([10.0, 0.0]), lines=3, reach=1.0)
@@ -105,7 +113,46 @@ def test_a_bent_sheet_is_where_the_generator_puts_the_grid():
     assert np.allclose(points.min(0), [9, -1]) and np.allclose(points.max(0), [11, 1])
 
 
+def test_stamps_are_counted_where_they_overlap():
+    _, ax = plots.panels()
+    plots.stamps(ax, kernel=3, inputs=3)
+    assert [text.get_text() for text in ax.texts[-7:]] == ["1", "1", "2", "1", "2", "1", "1"]
+    assert [bar.get_x() for bar in ax.patches] == [0, 1, 2, 2, 3, 4, 4, 5, 6]
+    colours = [bar.get_facecolor() for bar in ax.patches[:3]]
+    assert colours[0] == colours[2] != colours[1]  # the weights 0 and 2 meet the same output pixels
+
+
+def test_clouds_stand_in_a_row_over_the_same_real_points():
+    real, fakes = torch.zeros(3, 2), {"a": torch.ones(2, 2), "b": -torch.ones(4, 2)}
+    axes = plots.clouds(fakes, real, limit=2.0).axes
+    assert [ax.get_title() for ax in axes] == ["a", "b"]
+    assert [[len(c.get_offsets()) for c in ax.collections] for ax in axes] == [[3, 2], [3, 4]]
+    assert all(ax.get_xlim() == (-2.0, 2.0) for ax in axes)
+
+
 def test_a_film_strip_has_a_frame_for_each_snapshot():
     history = History(np.zeros(1), np.zeros(1), [0, 5], [torch.zeros(4, 2), torch.ones(4, 2)], [None, None])
     figure = plots.film_strip(history)
     assert [ax.get_title() for ax in figure.axes] == ["step 0", "step 5"]
+
+
+def test_a_backward_pass_is_drawn_as_far_as_it_walks():
+    figure, (through, stopped) = plots.panels(rows=2)
+    plots.walk(through, ("z", "G", "fake", "D", "logit", "loss"), "to the end")
+    plots.walk(stopped, ("D", "logit", "loss"), "to the wall")
+    for ax, filled, wall in ((through, 6, 0), (stopped, 3, 4)):
+        boxes = [text for text in ax.texts if text.get_text()]
+        assert [text.get_text() for text in boxes] == ["z", "G", "fake", "D", "logit", "loss"]
+        assert sum(text.get_color() == "white" for text in boxes) == filled
+        assert ax.lines[0].get_linewidth() == wall
+
+
+def test_densities_draws_the_data_as_a_heap_and_the_fakes_as_a_line():
+    _, ax = plots.panels()
+    x, p, q = torch.arange(4.0), torch.tensor([0.0, 1.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 2.0, 0.0])
+    plots.densities(ax, x, p, q, title="before")
+    assert ax.collections[0].get_paths()[0].vertices[:, 1].max() == 1  # filled up to p
+    (line,) = ax.lines
+    assert line.get_ydata().tolist() == q.tolist() and line.get_color() == plots.FAKE and line.get_linestyle() == "--"
+    plots.densities(ax, x, p)
+    assert len(ax.lines) == 1 and len(ax.collections) == 2

@@ -9,15 +9,8 @@ exercises.progress()                           what was solved and predicted so 
 from gan_edu.exercises.chapter_00 import check_five_questions, check_logit
 from gan_edu.exercises.chapter_01 import check_best_reply, check_mended_value_of, check_optimal_logit
 from gan_edu.exercises.chapter_02 import check_least_squares, check_smoothed_logit, check_stable_loss
-from gan_edu.exercises.chapter_03 import check_mended_step, check_move_discriminator, check_share_of_gradient
-from gan_edu.exercises.chapter_04 import (
-    check_mended_gradients,
-    check_mended_noise,
-    check_mended_optimizers,
-    check_mended_wish,
-    check_my_step,
-    check_my_training,
-)
-from gan_edu.exercises.chapter_05 import check_doubling, check_keeping_std, check_mended_generator
-from gan_edu.exercises.chapter_06 import check_counted_step, check_follow, check_mended_checkpoint
+from gan_edu.exercises.chapter_03 import check_mended_step, check_move_discriminator, check_step_at_once
+from gan_edu.exercises.chapter_04 import check_diagnoses, check_mended_loop, check_my_step, check_my_training, sick_run
+from gan_edu.exercises.chapter_05 import check_doubling, check_mended_generator, check_my_pair
+from gan_edu.exercises.chapter_06 import check_counted_step, check_follow, check_shuffle
 from gan_edu.exercises.core import Mark, outcome, predict, progress

@@ -35,7 +35,8 @@ def check_logit(my_logit) -> str:
     require(not close(answer, -torch.logit(p)), "The sign is flipped: p above 1/2 has a positive logit.")
     require(not close(answer, torch.sigmoid(p)), "That is the way back, from a logit to a probability.")
     require(not close(answer, p / (1 - p)), "Those are the odds. The logit is their logarithm.")
-    require(not close(answer * math.log(2), torch.logit(p)), "That is base 2: take the natural logarithm.")
+    for base in (2, 10):
+        require(not close(answer * math.log(base), torch.logit(p)), f"That is base {base}: take the natural logarithm.")
     require(close(answer, torch.logit(p), 1e-3), "Solve p = 1 / (1 + exp(-l)) for l.")
     return "A logit of 0 means: cannot tell."
 
@@ -50,7 +51,7 @@ def check_five_questions(my_answers) -> str:
             problems.append(f"Question {number} ({subject}): no answer yet.")
         elif not close(given, right, 5e-3):
             named = [text for value, text in mistakes.items() if close(given, value, 5e-3)]
-            problems.append(f"Question {number} ({subject}): {named[0] if named else 'read ' + where}.")
+            problems.append(f"Question {number} ({subject}): {'; '.join([*named[:1], f'read {where}'])}.")
     if problems:
         raise Wrong("\n  ".join([f"{5 - len(problems)} of 5 right.", *problems]))
     return "You have what the course needs."

@@ -1,176 +1,164 @@
-"""The exercises of chapter 03: D's move, a bug in ten lines, and what two missing lines leave of a gradient."""
+"""The exercises of chapter 03: D's move, a bug in ten lines, and both players at once.
+
+A move is judged by the gradient that it follows: first the right one, then each of those that a known mistake gives.
+"""
 
 import torch
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from gan_edu import losses, models
-from gan_edu.exercises.core import Wrong, call, close, exercise, require
+from gan_edu.exercises.core import Wrong, call, close, exercise, require, same_move
 
 RATE = 0.1
+AT = "clear them directly before that player's own backward()."
+BOTH = "moved along the sum of both losses: the other's backward() filled its gradients too. Clear them, or say whom a "
+BOTH += "walk is for: backward(inputs=...)."
+HINTS = {
+    "old": f"old gradients were added to its new ones: {AT}",
+    "never cleared": f"the first step is right, a later one is not, because its gradients are never cleared: {AT}",
+    "left by G": "the first step is right, a later one is not: G's backward() (line 7) leaves gradients on D, which "
+    "are added to D's next ones. Clear them after line 7 and before line 3.",
+    "uphill": "moved uphill: it minimizes its loss, so leave the sign.",
+    "swapped": "took real for fake: the order is discriminator_loss(real logits, fake logits), the two are swapped.",
+    "other's": "moved along the other player's loss: D's is discriminator_loss, G's is generator_loss.",
+    "sum": BOTH,
+    "half": "moved half as far as it should: take its loss as it is, do not halve it.",
+    "sigmoid": "got a sigmoid too many in its loss: the losses take logits.",
+    "minimax": "moved along the minimax loss: here its loss is generator_loss, softplus(-f).",
+    "old D": "learnt against the D from before its move: compute G's loss after d_optimizer.step().",
+    "moved D": "answered the D that had already moved: that is a step in turns. Take both gradients first.",
+}
 
 
-def _pair(seed: int):
-    """A generator, a discriminator and plain gradient descent for each, the same for the same seed."""
-    torch.manual_seed(seed)
-    networks = models.MLPGenerator(hidden=8), models.MLPDiscriminator(hidden=8)
-    return *networks, *(torch.optim.SGD(network.parameters(), RATE) for network in networks)
+class _Game:
+    """Two small players with plain gradient descent, and what they are seen doing."""
+
+    def __init__(self, seed: int):
+        torch.manual_seed(seed)
+        self.players = {"G": models.MLPGenerator(hidden=8), "D": models.MLPDiscriminator(hidden=8)}
+        self.optimizers = {name: torch.optim.SGD(p.parameters(), RATE) for name, p in self.players.items()}
+        self.seen, self.noises = set(), []
+        for name, player in self.players.items():
+            self.optimizers[name].register_step_pre_hook(lambda *_, name=name: self.seen.add(f"step of {name}"))
+            for weight in player.parameters():
+                weight.register_hook(lambda _, name=name: self.seen.add(f"backward to {name}"))
+        self.players["G"].register_forward_pre_hook(lambda _, inputs: self.noises.append(inputs[0]))
+
+    def weights(self) -> dict:
+        return {name: parameters_to_vector(player.parameters()).detach() for name, player in self.players.items()}
+
+    def play(self, move, real, noise, *optimizers):
+        """Let the answer make its move; returns what it returns and the weights before it."""
+        before = self.weights()
+        self.seen.clear()
+        self.noises.clear()
+        answer = call(move, *self.players.values(), *optimizers, real, noise)
+        given = all(x.shape == noise.shape and torch.equal(x, noise) for x in self.noises)
+        require(self.noises and given, "G was not given the noise of this call: its fakes are generator(noise).")
+        return answer, before
+
+    def judge(self, name, before, right, wrong):
+        """Did this player move along the gradient `right`? If not, the hint for the one of `wrong` that it followed."""
+        after = self.weights()[name]
+        if same_move(before[name], after, before[name] - RATE * right):
+            return
+        if torch.equal(after, before[name]):
+            require(f"step of {name}" in self.seen, f"{name} stands still: its optimizer never made its step.")
+            reached = f"{name} stands still: its gradients were cleared between backward() and step()."
+            detached = f"{name} stands still: no backward() reached it. Was something detached that it learns through?"
+            raise Wrong(reached if f"backward to {name}" in self.seen else detached)
+        for mistake, gradient in wrong.items():
+            followed = same_move(before[name], after, before[name] - RATE * gradient)
+            require(not followed, f"{name}: {HINTS[mistake]}")
+        raise Wrong(f"{name} moved, but not along the gradient of its own loss on this real and this noise.")
+
+    def slopes(self, real, noise) -> dict:
+        """The gradients that a player could follow here, {player: {"own" or a mistake: gradient}}, and the losses."""
+        g, d = self.players.values()
+        f, r = d(g(noise)), d(real)
+        d_loss, g_loss = losses.discriminator_loss(r, f), losses.generator_loss(f)
+        wrong_d = {"swapped": losses.discriminator_loss(f, r)}
+        wrong_d["sigmoid"] = losses.discriminator_loss(r.sigmoid(), f.sigmoid())
+        wrong_g = {"minimax": losses.LOSSES["minimax"].generator(f), "sigmoid": losses.generator_loss(f.sigmoid())}
+        found = {"losses": (d_loss.detach(), g_loss.detach())}
+        for name, own, other, wrong in (("D", d_loss, g_loss, wrong_d), ("G", g_loss, d_loss, wrong_g)):
+            each = {"own": own, "other's": other, "sum": own + other, "uphill": -own, "half": own / 2, **wrong}
+            found[name] = {what: self.gradient(name, loss) for what, loss in each.items()}
+        return found
+
+    def gradient(self, name, loss) -> torch.Tensor:
+        weights = list(self.players[name].parameters())
+        return parameters_to_vector(torch.autograd.grad(loss, weights, retain_graph=True, materialize_grads=True))
+
+    def after_d_moved(self, real, noise) -> dict:
+        """The same slopes for the D that has made its right move."""
+        weights, d = self.weights()["D"], self.players["D"]
+        vector_to_parameters(weights - RATE * self.slopes(real, noise)["D"]["own"], d.parameters())
+        found = self.slopes(real, noise)
+        vector_to_parameters(weights, d.parameters())
+        return found
 
 
-def _flat(tensors) -> torch.Tensor:
-    return torch.cat([tensor.detach().flatten() for tensor in tensors])
-
-
-def _d_gradient(discriminator, real, fake):
-    loss = losses.discriminator_loss(discriminator(real), discriminator(fake.detach()))
-    return loss.detach(), _flat(torch.autograd.grad(loss, list(discriminator.parameters())))
+def _require_losses(answer, *expected):
+    """The returned losses: the right numbers, in order, without their graphs."""
+    answers = list(answer) if isinstance(answer, tuple | list) else [answer]
+    said = "D's loss and G's loss, in this order, each" if len(expected) == 2 else "D's loss"
+    right = len(answers) == len(expected) and all(map(close, answers, expected))
+    require(right, f"The move is right; return {said} before the move.")
+    held = any(isinstance(loss, torch.Tensor) and loss.requires_grad for loss in answers)
+    require(not held, "All is right but one thing: what you return still holds its graph, and so its memory: detach().")
 
 
 @exercise("3.1 D's move, in plain PyTorch")
 def check_move_discriminator(move):
     """One move of D from old gradients on both networks: right weights, an untouched G, the loss returned."""
-    g, d, _, d_optimizer = _pair(0)
-    real, noise, stale = torch.randn(16, 2) + 1, torch.randn(16, 2), 0.5
-    for parameter in [*g.parameters(), *d.parameters()]:
-        parameter.grad = torch.full_like(parameter, stale)
-    before, g_before = _flat(d.parameters()), _flat(g.parameters())
-    loss, gradient = _d_gradient(d, real, g(noise))
-    _, swapped = _d_gradient(d, g(noise).detach(), real)
-    g_loss = losses.generator_loss(d(g(noise).detach()))
-    other = _flat(torch.autograd.grad(g_loss, list(d.parameters()), materialize_grads=True))
-    answer = call(move, g, d, d_optimizer, real, noise)
-    moved = before - _flat(d.parameters())
-
-    require(close(_flat(g.parameters()), g_before), "G has moved. D's move changes D alone: step d_optimizer only.")
-    require(moved.abs().max() > 0, "D has not moved: after backward() the optimizer must make its step.")
-    require(
-        not close(moved, RATE * (gradient + stale)),
-        "D's old gradients were added to the new ones: clear them before backward().",
-    )
-    require(not close(moved, -RATE * gradient), "D moved uphill: it minimizes discriminator_loss, so leave its sign.")
-    require(
-        not close(moved, RATE * swapped), "Real and fake are swapped: discriminator_loss(real logits, fake logits)."
-    )
-    require(
-        not close(moved, RATE * other),
-        "D moved along G's loss and has learnt to take fakes for real: its own is discriminator_loss.",
-    )
-    require(
-        close(moved, RATE * gradient), "D moved, but not along the gradient of its loss on this real and this noise."
-    )
-    left = [
-        p.grad for p in g.parameters() if p.grad is not None and not bool((p.grad == stale).all() | (p.grad == 0).all())
-    ]
-    require(not left, "D's loss has left a gradient on G: cut the fakes off from G before D judges them.")
-    require(close(answer, loss), "The move is right, but return D's loss before the move.")
-    require(
-        not (isinstance(answer, torch.Tensor) and answer.requires_grad),
-        "All is right but one thing: the returned loss still holds its graph, and so its memory. Return loss.detach().",
-    )
+    game, stale = _Game(0), 0.5
+    real, noise = torch.randn(16, 2) + 1, torch.randn(16, 2)
+    slopes = game.slopes(real, noise)
+    weights = [w for player in game.players.values() for w in player.parameters()]
+    for weight in weights:
+        weight.grad = torch.full_like(weight, stale)
+    answer, before = game.play(move, real, noise, game.optimizers["D"])
+    require(torch.equal(game.weights()["G"], before["G"]), "G has moved. D's move changes D alone: step d_optimizer.")
+    right = slopes["D"].pop("own")
+    game.judge("D", before, right, {"old": right + stale} | slopes["D"])
+    of_g = [w.grad for w in game.players["G"].parameters() if w.grad is not None]
+    clean = all(bool((g == stale).all() | (g == 0).all()) for g in of_g)
+    require(clean, "D's loss has left a gradient on G: cut the fakes off from G before D judges them.")
+    _require_losses(answer, slopes["losses"][0])
     return "G never noticed that D has learnt."
 
 
-def _reference_steps(batches):
-    """The weights of G and of D, and both losses, after each step made as in the 2014 paper."""
-    g, d, g_optimizer, d_optimizer = _pair(1)
-    for real, noise in batches:
-        fake = g(noise)
-        d_optimizer.zero_grad()
-        d_loss = losses.discriminator_loss(d(real), d(fake.detach()))
-        d_loss.backward()
-        d_optimizer.step()
-        g_optimizer.zero_grad()
-        g_loss = losses.generator_loss(d(fake))
-        g_loss.backward()
-        g_optimizer.step()
-        yield _flat(g.parameters()), _flat(d.parameters()), d_loss.detach(), g_loss.detach()
-
-
-def _call_step(step, *arguments):
-    try:
-        return call(step, *arguments)
-    except RuntimeError as error:
-        if "second time" in str(error):
-            raise Wrong(
-                "D's backward() walked through G and freed its graph, so G's backward() has nothing left: keep the "
-                "detach of line 2."
-            ) from None
-        raise
-
-
-def _check_first_step(g, d, g_start, d_start, expected, unmoved_d_gradient):
-    """The hint for what went wrong in a step that started without any old gradients."""
-    require(not close(_flat(d.parameters()), d_start), "D stands still: it needs its own backward() and step.")
-    require(
-        not close(_flat(g.parameters()), g_start),
-        "G stands still: its loss must see the fakes with their graph, so no detach in line 6.",
-    )
-    require(
-        not close(_flat(g.parameters()), g_start - RATE * unmoved_d_gradient),
-        "G learnt against the D from before its move: compute G's loss after d_optimizer.step().",
-    )
-    require(
-        close(_flat(d.parameters()), expected[1]), "D's weights are wrong after one step: is its loss still line 2?"
-    )
-    require(
-        close(_flat(g.parameters()), expected[0]),
-        "D is right after one step but G is not: does G move along its own loss alone?",
-    )
+def _check_three_steps(step, seed, in_turns):
+    """Each player's move in each step, then the losses: G against the moved D, or against the D from before."""
+    game, old = _Game(seed), {}
+    for _ in range(3):
+        real, noise = torch.randn(16, 2) + 1, torch.randn(16, 2)
+        now, moved = game.slopes(real, noise), game.after_d_moved(real, noise)
+        answer, before = game.play(step, real, noise, game.optimizers["G"], game.optimizers["D"])
+        met = moved if in_turns else now  # the D that G should meet
+        d, g = now["D"].pop("own"), met["G"].pop("own")
+        wrong_g = {"old D": now["G"]["own"]} if in_turns else {"moved D": moved["G"]["own"]}
+        wrong_g |= met["G"] | {"sum": now["G"]["other's"] + g}
+        if old:
+            added = {"left by G": d + old["on D"], "never cleared": d + old["D"] + old["on D"] * in_turns}
+            now["D"] = added | now["D"]
+            wrong_g["never cleared"] = g + old["G"]
+        game.judge("D", before, d, now["D"])
+        game.judge("G", before, g, wrong_g)
+        _require_losses(answer, now["losses"][0], met["losses"][1])
+        old = {"D": d, "G": g, "on D": met["D"]["other's"]}
 
 
 @exercise("3.2 Find the bug in ten lines")
 def check_mended_step(step):
-    """Four steps on given batches: the weights after each, then the losses."""
-    torch.manual_seed(2)
-    batches = [(torch.randn(16, 2) + 1, torch.randn(16, 2)) for _ in range(4)]
-    g, d, g_optimizer, d_optimizer = _pair(1)
-    g_start, d_start = _flat(g.parameters()), _flat(d.parameters())
-    g_loss = losses.generator_loss(d(g(batches[0][1])))
-    against_unmoved = _flat(torch.autograd.grad(g_loss, list(g.parameters())))
-    for index, (batch, expected) in enumerate(zip(batches, list(_reference_steps(batches)), strict=True)):
-        answer = _call_step(step, g, d, g_optimizer, d_optimizer, *batch)
-        if index == 0:
-            _check_first_step(g, d, g_start, d_start, expected, against_unmoved)
-        require(
-            close(_flat(d.parameters()), expected[1]),
-            "The first step is right, a later one is not: gradients are left on D from G's backward() (line 7) and "
-            "are added to D's next ones. Clear them after line 7 and before line 3.",
-        )
-        require(
-            close(_flat(g.parameters()), expected[0]),
-            "G's old gradients are added to its new ones from step to step: clear them before line 7.",
-        )
-    right = isinstance(answer, tuple) and len(answer) == 2 and all(map(close, answer, expected[2:]))
-    require(right, "The weights are right; return D's loss and G's loss, in this order, each before its player's move.")
+    """Three steps in turns."""
+    _check_three_steps(step, seed=1, in_turns=True)
     return "In every step each player now moves along the gradient of its own loss alone."
 
 
-@exercise("3.3 What the bug leaves of the gradient")
-def check_share_of_gradient(share):
-    """The ratio (1 - 2 s) / (1 - s) at four beliefs; 0.3 comes first, since upside down it has no value at 0.5."""
-    require(
-        not close(float(call(share, 0.3)), 0.7 / 0.4),
-        "Upside down: what G gets, divided by what it should get. Yours, at s = 0.3, is more than all of it.",
-    )
-    beliefs = (0.3, 0.2, 0.5, 0.8)
-    answers = [float(call(share, s)) for s in beliefs]
-
-    def like(formula):
-        return close(answers, [formula(s) for s in beliefs])
-
-    require(
-        not like(lambda s: 2 * s - 1), "That is the slope of the sum; divide it by the slope of G's own loss, s - 1."
-    )
-    require(
-        not like(lambda s: s / (s - 1)), "That compares D's part alone with G's: what G gets is the sum of the two."
-    )
-    require(
-        not like(lambda s: (2 * s - 1) / (1 - s)),
-        "The size is right, the sign is not: the slope of softplus(-f) is s - 1, which is negative.",
-    )
-    require(
-        not like(lambda s: 0.0), "Zero is the answer for the minimax loss; here G's loss is the non-saturating one."
-    )
-    require(
-        like(lambda s: (1 - 2 * s) / (1 - s)),
-        "Add the slopes of softplus(f) and softplus(-f), each as a formula in s, then divide by the second.",
-    )
-    return "At s = 1/2 nothing is left, and beyond it G is pushed back."
+@exercise("3.3 Both at once")
+def check_step_at_once(step):
+    """Three steps, both players against the other's old weights."""
+    _check_three_steps(step, seed=2, in_turns=False)
+    return "Both moved, and neither saw the other move."

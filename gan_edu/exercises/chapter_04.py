@@ -1,25 +1,28 @@
-"""The exercises of chapter 04: a GAN from an empty cell, and four broken loops.
+"""The exercises of chapter 4: four sick runs, one loop with all four illnesses, and a GAN from an empty cell.
 
-Answers are told by the weights that they lead to. Every typical mistake is played here as well, from the same start on
-the same batches; where an answer's weights are those of a mistake, its hint names that mistake.
+Steps and loops are told by the weights that they lead to. Every typical mistake is played here as well, from the same
+start on the same batches; where an answer's weights are those of a mistake, its hint names that mistake.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
-from itertools import chain, cycle
+from itertools import chain, cycle, product
 from types import CodeType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.nn.modules.module import register_module_forward_hook
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from gan_edu import data, metrics, models, train
-from gan_edu.exercises.core import NotAttempted, Wrong, call, close, exercise, require
+from gan_edu.exercises.core import NotAttempted, Wrong, call, close, exercise, require, same_move
 
 STEPS, BATCH, SECONDS = 5, 64, 20  # the seconds are for one training of the capstone
-Batches = list[tuple[Tensor, Tensor]]  # pairs of real points and noise, (BATCH, 2) each
+SGD, ADAM = partial(torch.optim.SGD, lr=0.05), partial(torch.optim.Adam, lr=4e-3, betas=(0.5, 0.99))
 
 
 class Players(NamedTuple):
@@ -30,12 +33,9 @@ class Players(NamedTuple):
     g_optimizer: torch.optim.Optimizer
     d_optimizer: torch.optim.Optimizer
 
-
-class Weights(NamedTuple):
-    """All weights of each player as one vector."""
-
-    g: Tensor
-    d: Tensor
+    def weights(self) -> tuple[Tensor, Tensor]:
+        """All weights of G, and all of D, each as one vector."""
+        return tuple(torch.cat([p.detach().flatten() for p in net.parameters()]) for net in (self.g, self.d))
 
 
 def _networks() -> tuple[torch.nn.Module, torch.nn.Module]:
@@ -46,28 +46,22 @@ def _networks() -> tuple[torch.nn.Module, torch.nn.Module]:
     return g, d
 
 
-def _players(optimizer: Callable) -> Players:
-    g, d = _networks()
-    return Players(g, d, optimizer(g.parameters()), optimizer(d.parameters()))
+def _players(optimizer: Callable, networks: tuple | None = None, owners: str = "gd") -> Players:
+    """`owners`: whose weights G's optimizer holds, and whose D's: "g", "d", or "b" for both players'."""
+    g, d = networks or _networks()
+    held = {"g": [g], "d": [d], "b": [g, d]}
+    return Players(g, d, *(optimizer(chain(*(net.parameters() for net in held[owner]))) for owner in owners))
 
 
-def _weights(g: torch.nn.Module, d: torch.nn.Module) -> Weights:
-    return Weights(*(torch.cat([p.detach().flatten() for p in network.parameters()]) for network in (g, d)))
-
-
-def _batches(steps: int = STEPS) -> Batches:
+def _batches() -> list[tuple[Tensor, Tensor]]:
+    """Real points and noise for each step, (BATCH, 2) each."""
     torch.manual_seed(1)
-    return [(data.ring().sample(BATCH), torch.randn(BATCH, 2)) for _ in range(steps)]
+    return [(data.ring().sample(BATCH), torch.randn(BATCH, 2)) for _ in range(STEPS)]
 
 
-def _apart(a: Tensor, b: Tensor, start: Tensor) -> float:
-    """How far apart two vectors of weights are, as a share of the way from the start to `b`."""
-    return float((a - b).norm() / (b - start).norm().clamp(min=1e-12))
-
-
-def _same(a: Weights, b: Weights, start: Weights) -> bool:
+def _same(start: tuple, found: tuple, right: tuple) -> bool:
     """Did both players arrive at the same place? A rounding may turn the sign of one of Adam's many moves."""
-    return all(_apart(*vectors) < 0.02 for vectors in zip(a, b, start, strict=True))
+    return all(same_move(*vectors, tolerance=0.02) for vectors in zip(start, found, right, strict=True))
 
 
 # --- the right step and the mistakes ----------------------------------------------------------------------------------
@@ -77,8 +71,20 @@ def _d_loss(d, real, fake):
     return softplus(-d(real)).mean() + softplus(d(fake)).mean()
 
 
+def _turned(d, real, fake):
+    return _d_loss(d, fake, real)
+
+
 def _g_loss(d, fake):
     return softplus(-d(fake)).mean()
+
+
+def _help(d, fake):
+    return softplus(d(fake)).mean()
+
+
+def _minimax(d, fake):
+    return -softplus(d(fake)).mean()
 
 
 def _squashed_twice(logits, target):
@@ -118,83 +124,175 @@ def _step(
             moving.zero_grad()
 
 
-def _play(step: Callable, players: Players, batches: Batches) -> Weights:
-    """The weights after one step on each of the batches."""
-    for real, noise in batches:
-        step(players, real, noise)
-    return _weights(players.g, players.d)
-
-
-STEP_MISTAKES: dict[str, Callable] = {  # hint -> the step that deserves it
-    "Gradients are never cleared, so each backward() adds to what is left of the last: call zero_grad() on each "
-    "optimizer before its backward().": partial(_step, cleared=""),
-    "D's gradients are never cleared: d_optimizer.zero_grad() before D's backward().": partial(_step, cleared="g"),
-    "G's gradients are never cleared: g_optimizer.zero_grad() before G's backward().": partial(_step, cleared="d"),
-    "D's gradients are cleared too early. G's backward() runs through D and leaves gradients there, which your next "
-    "step adds to D's: clear them right before D's backward().": partial(_step, clear_at="after each step"),
+NEVER_CLEARED = "No gradient is ever cleared, so each backward() adds to what is left of the last: call zero_grad()."
+TOO_EARLY = (
+    "D's gradients are cleared too early: G's backward() runs through D and leaves gradients there, which your next "
+    "step adds to D's. Clear them right before D's backward()."
+)
+STEP_MISTAKES: dict[str, dict] = {  # hint -> what the mistake changes in the step
+    NEVER_CLEARED: {"cleared": ""},
+    "D's gradients are never cleared: d_optimizer.zero_grad() before D's backward().": {"cleared": "g"},
+    "G's gradients are never cleared: g_optimizer.zero_grad() before G's backward().": {"cleared": "d"},
+    TOO_EARLY: {"clear_at": "after each step"},
     "G moves along the sum of both losses: D's backward() ran into G, because the fakes were not detached, and nothing "
-    "cleared what it left there.": partial(_step, clear_at="the start", detach=False),
-    "G was moved first, and D saw the fakes of the moved G. Here D moves first.": partial(
-        _step, order="gd", fresh_fake=True
-    ),
-    "G learns against the D from before its move: compute G's loss after d_optimizer.step().": partial(
-        _step, order="gd"
-    ),
-    "G's loss is the saturating one, -softplus(D(fake)): take the non-saturating softplus(-D(fake)).": partial(
-        _step, g_loss=lambda d, fake: -softplus(d(fake)).mean()
-    ),
-    "G helps D: its loss must fall as D takes the fakes for real, so the target of a fake is 1 in G's loss.": partial(
-        _step, g_loss=lambda d, fake: softplus(d(fake)).mean()
-    ),
-    "D's targets are swapped: 1 for real and 0 for fake; G then wants 1 for its fakes. Yours cooperate.": partial(
-        _step, d_loss=lambda d, real, fake: _d_loss(d, fake, real)
-    ),
-    "All targets are turned round, for both players. A game as well, but here a high logit means real.": partial(
-        _step, d_loss=lambda d, real, fake: _d_loss(d, fake, real), g_loss=lambda d, fake: softplus(d(fake)).mean()
-    ),
-    "A sigmoid too many: D returns logits, and a loss `with_logits` squashes them. Leave out torch.sigmoid.": partial(
-        _step,
-        d_loss=lambda d, real, fake: _squashed_twice(d(real), 1.0) + _squashed_twice(d(fake), 0.0),
-        g_loss=lambda d, fake: _squashed_twice(d(fake), 1.0),
-    ),
-    "The optimizers are swapped: after D's backward() steps d_optimizer, after G's g_optimizer.": partial(
-        _step, owners={"d": "g", "g": "d"}, fresh_fake=True
-    ),
-    "D's loss is halved: its two means are added, not averaged.": partial(
-        _step, d_loss=lambda d, real, fake: _d_loss(d, real, fake) / 2
-    ),
-    "D learns from the real batch alone: add its loss on the fakes.": partial(
-        _step, d_loss=lambda d, real, fake: softplus(-d(real)).mean()
-    ),
-    "D learns from the fakes alone: add its loss on the real batch.": partial(
-        _step, d_loss=lambda d, real, fake: softplus(d(fake)).mean()
-    ),
+    "cleared what it left there.": {"clear_at": "the start", "detach": False},
+    "G was moved first, and D saw the fakes of the moved G. Here D moves first.": {"order": "gd", "fresh_fake": True},
+    "G learns against the D from before its move: compute G's loss after d_optimizer.step().": {"order": "gd"},
+    "G's loss is the saturating one, -softplus(D(fake)): take softplus(-D(fake)).": {"g_loss": _minimax},
+    "G helps D: its loss must fall as D takes the fakes for real; a fake's target is 1 in G's loss.": {"g_loss": _help},
+    "D's targets are swapped: 1 for real, 0 for fake; G wants 1 for its fakes. Yours cooperate.": {"d_loss": _turned},
+    "All targets are turned round, for both players. A game as well, but here a high logit means real.": {
+        "d_loss": _turned, "g_loss": _help,
+    },
+    "A sigmoid too many: D returns logits, and a loss `with_logits` squashes them. Leave out torch.sigmoid.": {
+        "d_loss": lambda d, real, fake: _squashed_twice(d(real), 1.0) + _squashed_twice(d(fake), 0.0),
+        "g_loss": lambda d, fake: _squashed_twice(d(fake), 1.0),
+    },
+    "The optimizers are swapped: after D's backward() steps d_optimizer, after G's g_optimizer.": {
+        "owners": {"d": "g", "g": "d"}, "fresh_fake": True,
+    },
+    "D's loss is halved: its two means are added, not averaged.": {"d_loss": lambda *all: _d_loss(*all) / 2},
+    "D learns from the real batch alone: add its loss on the fakes.": {"d_loss": lambda d, real, _: _g_loss(d, real)},
+    "D learns from the fakes alone: add its loss on the real batch.": {"d_loss": lambda d, real, fake: _help(d, fake)},
+}  # fmt: skip
+
+
+def _which_player(start: tuple, found: tuple, right: tuple) -> str:
+    """What can be said of weights that no known mistake leads to."""
+    if torch.equal(found[0], start[0]):
+        return (
+            "G stands still. Its loss needs the fakes with their graph (no detach and no no_grad there), a backward(), "
+            "and after it a step of g_optimizer."
+        )
+    if torch.equal(found[1], start[1]):
+        return "D stands still: it needs a backward() of its own loss and then d_optimizer.step()."
+    if same_move(start[1], found[1], right[1], 0.02):
+        return "D's weights are right, G's are not: go through G's move line by line."
+    return "D's weights are off: is its loss the sum of softplus(-D(real)) and softplus(D(fake)), each as a mean?"
+
+
+# --- sick runs --------------------------------------------------------------------------------------------------------
+
+WORDS = ("optimizer", "clearing", "noise", "sign", "detach", "momentum")  # what a reader may answer
+PATIENTS = ("noise", "sign", "optimizer", "clearing")  # what ails the patients 1 to 4
+SIGNS = {
+    "noise": "on the noise that it was trained on all is well, and only there",
+    "sign": "both losses fall to nearly zero together, which no two opponents can do",
+    "optimizer": "G's samples stay where they were born, to the last digit, while G's loss moves: who moves on it?",
+    "clearing": "everybody moves, but by what was right some steps ago: logits and losses swing to and fro",
 }
 
 
-def _diagnose(found: Weights, start: Weights, mistakes: dict[str, Weights]) -> str | None:
-    """The hint of the mistake that leads to just these weights, if there is one."""
-    return next((hint for hint, weights in mistakes.items() if _same(found, weights, start)), None)
+def sick_run(patient: int, steps: int = 600, seed: int = 0) -> dict[str, Tensor]:
+    """Train a GAN on the ring with what ails a patient from 1 to 4; 0 is in good health. Returns the curves "D" and "G"
+    (losses), "real" and "fake" (mean logits), all (steps,); and points (n, 2): "before" and "after" of one noise,
+    "trained_on" of the last step's noise, "fresh" of new noise.
+    """
+    ill = PATIENTS[patient - 1] if patient else "healthy"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        networks = g, d = models.MLPGenerator(16, depth=3), models.MLPDiscriminator(depth=3)
+        adam = partial(torch.optim.Adam, lr=2e-3, betas=(0.0, 0.99))
+        players = _players(adam, networks, "dd" if ill == "optimizer" else "gd")
+        changes = {"clearing": {"cleared": ""}, "sign": {"g_loss": _help}}.get(ill, {})
+        points, once, probe, seen = data.ring().sample(10_000), torch.randn(16, 16), torch.randn(300, 16), []
+        shown = {"before": g(probe).detach()}
+        for _ in range(steps):
+            real = points[torch.randint(len(points), (128,))]
+            noise = once if ill == "noise" else torch.randn(128, 16)
+            with torch.no_grad():
+                fake = g(noise)
+                losses = _d_loss(d, real, fake), changes.get("g_loss", _g_loss)(d, fake)
+                seen.append(torch.stack([*losses, d(real).mean(), d(fake).mean()]))
+            _step(players, real, noise, **changes)
+        shown |= {name: g(z).detach() for name, z in (("after", probe), ("trained_on", noise))}
+        shown["fresh"] = g(torch.randn(300, 16)).detach()
+        return shown | dict(zip(("D", "G", "real", "fake"), torch.stack(seen).T, strict=True))
 
 
-def _with_clear_errors(function: Callable, *arguments):
-    """The result, or None; PyTorch's two best-known complaints about a GAN's step are put into the game's own words."""
+@exercise("4.1 Four patients")
+def check_diagnoses(my_diagnoses):
+    """One word for each patient."""
+    if isinstance(my_diagnoses, dict):
+        my_diagnoses = [my_diagnoses.get(patient) for patient in range(1, 5)]
+    four = isinstance(my_diagnoses, list | tuple) and len(my_diagnoses) == 4
+    require(four, "Four words in a list, patient 1's first.")
+    words = [str(word).strip().lower() for word in my_diagnoses]
+    unknown = [word for word in words if word not in WORDS]
+    require(not unknown, f"{', '.join(unknown)}: not among the words to choose from, {', '.join(WORDS)}.")
+    wrong = [(patient, ill) for patient, ill in enumerate(PATIENTS, 1) if words[patient - 1] != ill]
+    if wrong:
+        patient, ill = wrong[0]
+        raise Wrong(f"{4 - len(wrong)} of 4 are right. Look at patient {patient} again: {SIGNS[ill]}.")
+    return "Four of four, without a line of code: samples first, then losses, then logits."
+
+
+# What may be wrong in a loop: hint -> what it changes. The first of each is right.
+OWNERS = {
+    "": "gd",
+    "G never moves: whose weights does g_optimizer hold?": "dd",
+    "Each optimizer holds the other player's weights.": "dg",
+    "D never moves: d_optimizer holds G's weights.": "gg",
+    "g_optimizer holds both players' weights, so that G's move bends D: give it G's alone.": "bd",
+}
+CLEARED = {
+    "": {},
+    NEVER_CLEARED: {"cleared": ""},
+    "G's gradients are cleared, D's are not.": {"cleared": "g"},
+    "D's gradients are cleared, G's are not.": {"cleared": "d"},
+    TOO_EARLY: {"clear_at": "after each step"},
+}
+WISHES = {
+    "": {},
+    "G wants low logits for its fakes, as D does: they agree.": {"g_loss": _help},
+    "G's loss is the minimax one, whose gradient dies when D is sure: the minus goes inside.": {"g_loss": _minimax},
+    "D's loss was turned round as well, and calls fakes real: mend G's line alone.": {"d_loss": _turned},
+    "D's loss was turned round instead of G's: high must mean real.": {"d_loss": _turned, "g_loss": _help},
+}
+
+
+def _loop(real: list[Tensor], for_d: list[Tensor], for_g: list[Tensor], owners: str = "gd", **changes) -> tuple:
+    """The weights after a loop that shows D fakes of one noise and moves G on another, or on the same."""
+    players = _players(ADAM, owners=owners)
+    for x, d_noise, g_noise in zip(real, for_d, for_g, strict=True):
+        _step(players, x, d_noise, order="d", **changes)
+        _step(players, x, g_noise, order="g", **changes)
+    return players.weights()
+
+
+@exercise("4.2 One loop, four illnesses")
+def check_mended_loop(mended_loop):
+    """The weights of the mended loop on whatever noise it drew; or all that is left to mend."""
+    real, players, fed = [x for x, _ in _batches()], _players(ADAM), []
+    start = players.weights()
+    players.g.register_forward_pre_hook(lambda _, inputs: fed.append(inputs[0].detach().clone()))
     try:
-        return call(function, *arguments)
-    except NotAttempted:
-        return None  # a stub, or a return forgotten: the weights will tell
-    except RuntimeError as error:
-        if "second time" in str(error):
-            raise Wrong(
-                "D's backward() walked through G and freed its graph, so G's backward() finds nothing: let D judge "
-                "fake.detach()."
-            ) from None
-        if "inplace" in str(error):
-            raise Wrong(
-                "A network moved between a loss and its backward(): compute G's loss after D's step, and let each "
-                "optimizer step right after its own player's backward()."
-            ) from None
+        call(mended_loop, players.g, players.d, cycle(real), lambda n: torch.randn(n, 2), STEPS)
+    except Wrong:
+        found, once = players.weights(), fed[:1] * STEPS
+        if fed and _same(start, found, _loop(real, once, once, "dd", cleared="", g_loss=_help)):
+            raise NotAttempted from None
         raise
+    found, calls = players.weights(), len(fed) // STEPS
+    made = f"G made fakes {len(fed)} times in {STEPS} steps: once a step for both players, or once for each."
+    require(calls in (1, 2) and len(fed) == calls * STEPS, made)
+    nobody = "Nobody moves now: a step() comes after its backward(), and between the two nothing is cleared."
+    require(not all(map(torch.equal, found, start)), nobody)
+    for_d, for_g = fed[::calls], fed[calls - 1 :: calls]
+    stale = [all(torch.equal(noise, noises[0]) for noise in noises) for noises in (for_d, for_g)]
+    noise = ["One batch of noise serves " + ("both" if all(stale) else "one") + " of the players for ever."] * any(
+        stale
+    )
+    games = sorted(product(OWNERS, CLEARED, WISHES), key=lambda hints: sum(map(bool, hints)))
+    for (owners, cleared, wish), pair in product(games, ((for_d, for_g), (for_g, for_d))[:calls]):
+        if _same(start, found, _loop(real, *pair, OWNERS[owners], **CLEARED[cleared], **WISHES[wish])):
+            left = [*filter(bool, (owners, cleared, wish)), *noise]
+            require(not left, f"{len(left)} to mend: " + " ".join(left))
+            return "Healthy: own weights, clean gradients, fresh noise, and two players who disagree."
+    raise Wrong(" ".join([_which_player(start, found, _loop(real, for_d, for_g)), *noise]))
+
+
+# --- the step ---------------------------------------------------------------------------------------------------------
 
 
 def _names(code: CodeType) -> Iterator[str]:
@@ -212,60 +310,124 @@ def _require_plain(function: Callable) -> None:
 
 
 def _require_loss_pair(answer, reference: train.StepLosses) -> None:
-    require(answer is not None, "Your step works, but it returns None: return both losses, (d_loss, g_loss).")
     pair = isinstance(answer, tuple | list) and len(answer) == 2
     require(pair, "The weights are right. Return both losses as well: (d_loss, g_loss).")
     require(not all(map(close, answer, reference[::-1])), "The weights are right, but D's loss comes first, then G's.")
-    require(
-        all(map(close, answer, reference)),
-        "The weights are right, the losses are not: return each as it was before its player moved.",
-    )
+    before = "The weights are right, the losses are not: return each as it was before its player moved."
+    require(all(map(close, answer, reference)), before)
+    graph = "All is right, but the losses that you return hold their graphs, which fill the memory: detach() them."
+    require(not any(getattr(loss, "requires_grad", False) for loss in answer), graph)
 
 
-def _reference(players: Players, batches: Batches) -> tuple[Weights, train.StepLosses]:
-    """The weights that `train_step` leads to, and the losses of its last step."""
-    gan = train.GAN(players.g, players.d, "non_saturating", players.g_optimizer, players.d_optimizer, device="cpu")
-    for real, noise in batches:
-        losses = train.train_step(gan, real, noise)
-    return _weights(players.g, players.d), losses
-
-
-@exercise("4.1 The step, from an empty cell")
+@exercise("4.3 The step, from an empty cell")
 def check_my_step(my_step):
     """Five steps from given weights: first with plain gradient descent, which hides nothing, then with Adam."""
     _require_plain(my_step)
-    batches, start = _batches(), _weights(*_networks())
-    optimizers = partial(torch.optim.SGD, lr=0.05), partial(torch.optim.Adam, lr=4e-3, betas=(0.5, 0.99))
-    for optimizer in optimizers:
-        right, losses = _reference(_players(optimizer), batches)
-        players = _players(optimizer)
+    batches = _batches()
+    for optimizer in (SGD, ADAM):
+        gan, players = train.GAN(*_networks(), "non_saturating", device="cpu"), _players(optimizer)
+        gan.g_optimizer, gan.d_optimizer = (
+            optimizer(gan.generator.parameters()),
+            optimizer(gan.discriminator.parameters()),
+        )
+        start, dice = players.weights(), torch.get_rng_state()
         for real, noise in batches:
-            answer = _with_clear_errors(my_step, *players, real, noise)
-        found = _weights(players.g, players.d)
-        if answer is None and all(map(torch.equal, found, start)):
-            raise NotAttempted
-        if not _same(found, right, start):
-            mistakes = {hint: _play(step, _players(optimizer), batches) for hint, step in STEP_MISTAKES.items()}
-            raise Wrong(_diagnose(found, start, mistakes) or _which_player(found, right, start))
+            losses = train.train_step(gan, real, noise)
+            answer = call(my_step, *players, real, noise)
+        found, right = players.weights(), Players(gan.generator, gan.discriminator, None, None).weights()
+        if not _same(start, found, right):
+            same_dice = torch.equal(dice, torch.get_rng_state())
+            require(same_dice, "Your step draws random numbers: take the noise that is given.")
+            for hint, mistake in STEP_MISTAKES.items():
+                mistaken = _players(optimizer)
+                for real, noise in batches:
+                    _step(mistaken, real, noise, **mistake)
+                require(not _same(start, found, mistaken.weights()), hint)
+            raise Wrong(_which_player(start, found, right))
         _require_loss_pair(answer, losses)
     return "Five steps, and every weight is where gan_edu's own step would put it."
 
 
-def _which_player(found: Weights, right: Weights, start: Weights) -> str:
-    """What can be said of weights that no known mistake leads to."""
-    if torch.equal(found.g, start.g):
-        return (
-            "G stands still. Its loss needs the fakes with their graph (no detach and no no_grad there), a backward(), "
-            "and after it a step of g_optimizer."
-        )
-    if torch.equal(found.d, start.d):
-        return "D stands still: it needs a backward() of its own loss and then d_optimizer.step()."
-    if _apart(found.d, right.d, start.d) < _apart(found.g, right.g, start.g):
-        return "D's weights are closer to the right ones than G's: look at G's move. Does it use the given noise?"
-    return "D's weights are off: is its loss the sum of softplus(-D(real)) and softplus(D(fake)), each as a mean?"
-
-
 # --- the loop ---------------------------------------------------------------------------------------------------------
+
+
+def _keys(points: Tensor) -> Tensor:
+    """A whole number (N,) for each of the points (N, 2), equal where the points are."""
+    return points.detach().contiguous().clone().view(torch.int64).flatten()
+
+
+class _Watch(ExitStack):
+    """Sees, while a reader's loop runs, which noise reaches a G, which points reach any network, and who steps how."""
+
+    def __enter__(self):
+        self.noise, self.points, self.moves, self.betas = [], [], {}, [0.0]
+        self.dice = torch.Generator().manual_seed(0)  # of its own: the reader's random numbers stay as they are
+        self.enter_context(register_module_forward_hook(self.see))
+        self.enter_context(register_optimizer_step_pre_hook(self.count))
+        return self
+
+    def see(self, module, inputs, output):
+        x = inputs[0] if inputs else None
+        if isinstance(x, Tensor) and x.dim() == 2 and x.shape[1] == 2 and x.dtype == torch.float32:
+            few = torch.randint(len(x), (256,), generator=self.dice) if len(x) > 256 else slice(None)
+            (self.noise if getattr(output, "shape", None) == x.shape else self.points).append(_keys(x[few]))
+
+    def count(self, optimizer, arguments, keywords):
+        self.moves[id(optimizer)] = self.moves.get(id(optimizer), 0) + 1
+        self.betas.append(max(group.get("betas", (0.0,))[0] for group in optimizer.param_groups))
+
+    def require_fresh(self, points: Tensor) -> None:
+        """The same few noises or points for ever are refused; where nothing could be seen, nothing is said."""
+        noises = len(torch.cat(self.noise).unique()) if len(self.noise) >= 100 else 1000
+        require(noises >= 1000, f"Your G was trained on {noises} draws of noise: draw fresh noise in every step.")
+        seen = int(torch.isin(_keys(points), torch.cat(self.points)).sum()) if self.points else 0
+        enough = seen >= 1000 or seen == 0  # none: the points were scaled, or judged in another way
+        require(enough, f"Only {seen} of the 10,000 points ever reached your D: draw a fresh batch in every step.")
+
+
+def _samples(generator) -> Tensor:
+    require(callable(generator), "Return the trained generator: a network that maps noise (n, 2) to points (n, 2).")
+    torch.manual_seed(2)
+    with torch.no_grad():
+        fake = generator(torch.randn(2000, 2))
+    shape = tuple(getattr(fake, "shape", ()))
+    require(shape == (2000, 2), f"From noise (2000, 2) the generator must make points (2000, 2), not {shape}.")
+    return fake
+
+
+@exercise("4.4 The loop, from an empty cell")
+def check_my_training(my_training):
+    """The modes that the trained generator finds, and how it was trained; an unlucky seed is forgiven once."""
+    _require_plain(my_training)
+    ring = data.ring()
+    points = ring.sample(10_000, torch.Generator().manual_seed(0))
+    for seed in (0, 1):
+        began = time.thread_time()
+        with _Watch() as watch:
+            generator = call(my_training, points.clone(), 1500, seed)
+        seconds = time.thread_time() - began
+        fake = _samples(generator)
+        require(seconds < SECONDS, f"Right or wrong, it took {seconds:.0f} s; {SECONDS} are allowed: smaller networks.")
+        watch.require_fresh(points)
+        require(fake.isfinite().all(), "The generator makes NaN: a loss blew up. Lower the learning rates.")
+        modes = metrics.mode_coverage(fake, ring.centers, ring.std).modes
+        if modes >= 6:
+            runs = [_samples(call(my_training, points.clone(), 2, seed)) for _ in torch.arange(2)]
+            require(torch.equal(*runs), "It learns, but no two runs are alike: start with torch.manual_seed(seed).")
+            return f"{modes} of 8 modes, and not a line of it was ours."
+    _require_free_range(generator)
+    said = f"{modes} of 8 modes, twice: "
+    require(watch.moves, said + "no optimizer ever made a step. Is there a loop over `steps`?")
+    still = torch.equal(fake, _samples(call(my_training, points.clone(), 1, seed)))
+    require(not still, said + "after all steps G is where it was after one. Whose weights does its optimizer hold, and "
+            "do the fakes in its loss carry their graph?")  # fmt: skip
+    made, beta = min(watch.moves.values()), max(watch.betas)
+    require(made >= 1400, said + f"an optimizer made {made} steps of 1,500.")
+    require(beta <= 0.5, said + f"Adam's first beta is {beta}, and momentum feeds the chase: take at most 0.5.")
+    step = "Is D as fast as G? If so your step may be at fault: what does the checker of 4.3 say of it?"
+    require(fake.norm(dim=1).mean() < 3, said + f"the samples ran far outside. {step}")
+    require(fake.std(0).norm() > 0.3, said + f"all samples sit close together, a collapse. {step}")
+    raise Wrong(said + f"spread out, but not on the modes. Three hidden layers of 64, rates of 1e-3? {step}")
 
 
 @torch.no_grad()
@@ -274,201 +436,5 @@ def _require_free_range(generator: Callable) -> None:
     far = generator(1000 * torch.randn(2000, 2))
     for low in (0, -1):
         boxed = far.std() > 0.1 and low <= far.min() and far.max() <= 1
-        require(
-            not boxed,
-            f"Your samples can never leave [{low}, 1], and the ring reaches beyond it. Is a sigmoid or a tanh the last "
-            "layer of G? End with a linear one.",
-        )
-
-
-@exercise("4.2 The loop, from an empty cell")
-def check_my_training(my_training):
-    """The modes that the trained generator finds; an unlucky seed is forgiven once."""
-    _require_plain(my_training)
-    ring = data.ring()
-    points = ring.sample(10_000, torch.Generator().manual_seed(0))
-    for seed in (0, 1):
-        began, dice = time.thread_time(), torch.get_rng_state()
-        generator = _with_clear_errors(my_training, points.clone(), 1500, seed)
-        seconds = time.thread_time() - began
-        if generator is None and torch.equal(dice, torch.get_rng_state()):
-            raise NotAttempted
-        require(generator is not None, "Your code ran, but it returns None: return the trained generator.")
-        require(callable(generator), "Return the trained generator: a network that maps noise (n, 2) to points (n, 2).")
-        torch.manual_seed(2)
-        with torch.no_grad():
-            fake = generator(torch.randn(2000, 2))
-        require(
-            isinstance(fake, Tensor) and fake.shape == (2000, 2),
-            f"From noise (2000, 2) the generator must make points (2000, 2), not {tuple(getattr(fake, 'shape', ()))}.",
-        )
-        require(seconds < SECONDS, f"Right or wrong, it took {seconds:.0f} s; {SECONDS} are allowed: smaller networks.")
-        require(fake.isfinite().all(), "The generator makes NaN: a loss blew up. Lower the learning rates.")
-        modes = metrics.mode_coverage(fake, ring.centers, ring.std).modes
-        if modes >= 6:
-            return f"{modes} of 8 modes, and not a line of it was ours."
-    _require_free_range(generator)
-    spread, distance = fake.std(0).norm(), fake.norm(dim=1).mean()
-    require(
-        spread > 0.3,
-        f"{modes} of 8 modes: all samples sit close together. Your GAN has collapsed; momentum (Adam's first beta) of "
-        "at most 0.5 and a D no slower than G help.",
-    )
-    require(distance < 3, f"{modes} of 8 modes: the samples ran far outside. Does G's loss push where D says real?")
-    raise Wrong(
-        f"{modes} of 8 modes, twice: the samples are spread out, but not on the modes. Does G train at all, on fresh "
-        "noise and all steps? Are three hidden layers of 64 there, and rates of about 1e-3?"
-    )
-
-
-# --- four broken loops ------------------------------------------------------------------------------------------------
-
-
-class Dice:
-    """Draws the noise of `batches`, one after the other, and counts."""
-
-    def __init__(self, batches: Batches):
-        self.noise, self.drawn = [noise for _, noise in batches], 0
-
-    def __call__(self, n: int) -> Tensor:
-        require(n == BATCH, f"draw_noise({n}): take as many as there are real points, {BATCH}.")
-        self.drawn += 1
-        return self.noise[(self.drawn - 1) % len(self.noise)].clone()
-
-
-def _adam(parameters: Iterable) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=4e-3, betas=(0.5, 0.99))
-
-
-def _run_mended(loop: Callable, batches: Batches) -> tuple[Weights, Dice, bool]:
-    """The reader's loop on given networks and batches: the weights afterwards, its dice, and did it return anything?"""
-    g, d = _networks()
-    dice = Dice(batches)
-    result = _with_clear_errors(loop, g, d, cycle(real for real, _ in batches), dice, STEPS)
-    return _weights(g, d), dice, result is not None
-
-
-def _mark_mended(found: Weights, right: list[Weights], mistakes: dict[str, Weights], returned: bool) -> None:
-    """Passes right weights that were returned. The first of the mistakes is the loop as it was given."""
-    start = _weights(*_networks())
-    if any(_same(found, weights, start) for weights in right):
-        require(returned, "The loop is mended, and it works, but it returns None: return generator.")
-        return
-    if not returned and (_same(found, next(iter(mistakes.values())), start) or _same(found, start, start)):
-        raise NotAttempted
-    raise Wrong(_diagnose(found, start, mistakes) or _which_player(found, right[0], start))
-
-
-def _check_mended(loop: Callable, mistakes: dict[str, Callable[[Batches], Weights]], praise: str) -> str:
-    """Right weights, or the hint of the mistake that leads to the weights found."""
-    batches = _batches()
-    found, _, returned = _run_mended(loop, batches)
-    right, _ = _reference(_players(_adam), batches)
-    _mark_mended(found, [right], {hint: play(batches) for hint, play in mistakes.items()}, returned)
-    return praise
-
-
-def _played(**changes) -> Callable[[Batches], Weights]:
-    """A mistake that shows in the step alone."""
-    return lambda batches: _play(partial(_step, **changes), _players(_adam), batches)
-
-
-def _owning(g_owns: str, d_owns: str) -> Callable[[Batches], Weights]:
-    """A mistake in what the optimizers hold: "g", "d", or both players' weights."""
-
-    def play(batches):
-        g, d = _networks()
-        holders = {"g": [g], "d": [d], "gd": [g, d]}
-        held = [chain(*(network.parameters() for network in holders[owns])) for owns in (g_owns, d_owns)]
-        return _play(_step, Players(g, d, *map(_adam, held)), batches)
-
-    return play
-
-
-@exercise("4.3 The copied line")
-def check_mended_optimizers(mended_optimizers):
-    """Each optimizer holds its own player's weights."""
-    mistakes = {
-        "Nothing is mended: G never moves, both optimizers pull at D. Whose weights does g_optimizer hold?": _owning(
-            "d", "d"
-        ),
-        "Now it is the other way round: each optimizer holds the other player's weights.": _owning("d", "g"),
-        "Now D never moves: d_optimizer holds G's weights.": _owning("g", "g"),
-        "g_optimizer holds both players' weights now, so that G's move bends D as well: give it G's alone.": _owning(
-            "gd", "d"
-        ),
-        "d_optimizer holds both players' weights now: give it D's alone.": _owning("g", "gd"),
-    }
-    return _check_mended(mended_optimizers, mistakes, "Each optimizer holds the weights of its own player.")
-
-
-@exercise("4.4 The loop that forgets nothing")
-def check_mended_gradients(mended_gradients):
-    """Both players' gradients are cleared at the right time."""
-    mistakes = {
-        "Nothing is mended: no gradient is ever cleared, so each move repeats all earlier ones.": _played(cleared=""),
-        "G's are cleared, D's are not.": _played(cleared="g"),
-        "D's are cleared, G's are not.": _played(cleared="d"),
-        "Cleared too early: between D's step and D's next backward(), G's backward() leaves gradients on D. Clear "
-        "right before each backward().": _played(clear_at="after each step"),
-    }
-    found, dice, _ = _run_mended(mended_gradients, _batches())
-    require(
-        not dice.drawn or not all(map(torch.equal, found, _weights(*_networks()))),
-        "Nobody moves now: you clear between backward() and step(), so the step has nothing to go by.",
-    )
-    return _check_mended(mended_gradients, mistakes, "What a player acts on is the gradient of this step.")
-
-
-@exercise("4.5 The same dice")
-def check_mended_noise(mended_noise):
-    """Fresh noise in every step: one batch for both players, or one for each."""
-    batches = _batches(2 * STEPS)
-    found, dice, returned = _run_mended(mended_noise, batches)
-    require(dice.drawn > 0 or not returned, "Take the noise from draw_noise(n), in every step.")
-    real, noise = [r for r, _ in batches], [z for _, z in batches]
-
-    def play(d_noise, g_noise):
-        """D's move on fakes of its noise, then G's on fakes of its own, in every step."""
-        players = _players(_adam)
-        for x, for_d, for_g in zip(real[:STEPS], d_noise, g_noise, strict=True):
-            _step(players, x, for_d, order="d")
-            _step(players, x, for_g, order="g")
-        return _weights(players.g, players.d)
-
-    once = [noise[0]] * STEPS
-    right = [play(noise[:STEPS], noise[:STEPS]), play(noise[0::2], noise[1::2])]
-    mistakes = {
-        "Nothing is mended: the noise is drawn once, before the loop, and every step uses it again.": play(once, once),
-        "G moves on fresh noise, but D is still shown the fakes of the first: use the fresh ones for both.": play(
-            once, noise[1 : STEPS + 1]
-        ),
-        "D sees fakes of fresh noise, but G still moves on the first: use the fresh ones for both.": play(
-            noise[1 : STEPS + 1], once
-        ),
-    }
-    _mark_mended(found, right, mistakes, returned)
-    return "New noise for each step: G must answer for the whole of its noise, not for one batch."
-
-
-@exercise("4.6 Two happy players")
-def check_mended_wish(mended_wish):
-    """G wants its fakes to be taken for real."""
-
-    def swapped(d, real, fake):
-        return _d_loss(d, fake, real)
-
-    mistakes = {
-        "Nothing is mended: D wants low logits for fakes, and so does G. They agree, and G does not improve.": _played(
-            g_loss=lambda d, fake: softplus(d(fake)).mean()
-        ),
-        "They are opponents now, but through the minimax loss, whose gradient dies when D is sure: put the minus "
-        "inside softplus, not before it.": _played(g_loss=lambda d, fake: -softplus(d(fake)).mean()),
-        "You turned D's loss round as well: D now calls the fakes real. Mend G's line alone.": _played(
-            d_loss=swapped, g_loss=_g_loss
-        ),
-        "You turned D's loss instead of G's. They are opponents now, but a high logit must mean real.": _played(
-            d_loss=swapped, g_loss=lambda d, fake: softplus(d(fake)).mean()
-        ),
-    }
-    return _check_mended(mended_wish, mistakes, "What one player wants, the other does not.")
+        hint = f"Your samples can never leave [{low}, 1], the ring reaches beyond it. Is a sigmoid or a tanh the last "
+        require(not boxed, hint + "layer of G? End with a linear one.")

@@ -1,157 +1,149 @@
-"""The exercises of chapter 05: kernels that double an edge, weights that keep the scale, and a bug in ten layers."""
+"""The exercises of chapter 5: kernels that double an edge, a DCGAN of one's own, and a bug in ten layers."""
 
-import math
+import operator
+from copy import deepcopy
+from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from gan_edu.exercises.core import NotAttempted, Wrong, call, close, exercise, require
+from gan_edu.exercises.core import Wrong, call, exercise, require
 
 KERNELS = range(2, 9)
+WITH_WEIGHTS = (nn.Linear, nn.modules.conv._ConvNd)
 
 
-def _edge_after(kernel: int, padding: int, output_padding: int, edge: int = 5) -> int:
-    """The edge that a transposed convolution of stride 2 makes of `edge`."""
-    return 2 * (edge - 1) + kernel - 2 * padding + output_padding
+def _whole(answer, kernel) -> tuple[int, int]:
+    """(padding, output_padding) as two ints."""
+    require(isinstance(answer, tuple | list) and len(answer) == 2, f"Return two whole numbers, not {answer!r}.")
+    try:
+        return operator.index(answer[0]), operator.index(answer[1])
+    except TypeError:
+        raise Wrong(f"Not {answer!r}, for kernel {kernel}: PyTorch wants whole numbers. Divide by //.") from None
 
 
 @exercise("5.1 Twice as large, with any kernel")
 def check_doubling(doubling):
     """The padding and output padding of seven kernels: allowed by PyTorch, and the edge comes out doubled."""
-    answers = {}
-    for kernel in KERNELS:
-        answer = call(doubling, kernel)
-        if isinstance(answer, tuple | list) and any(part is None for part in answer):
-            raise NotAttempted
-        whole = isinstance(answer, tuple | list) and len(answer) == 2 and all(int(part) == part for part in answer)
-        require(whole, f"Return two whole numbers, (padding, output_padding); for kernel {kernel} that was {answer!r}.")
-        answers[kernel] = answer
-
-    def like(formula):
-        return all(tuple(answers[kernel]) == formula(kernel) for kernel in KERNELS)
-
-    require(
-        not like(lambda k: (k % 2, (k - 1) // 2)),
-        "The two numbers are right, but swapped: return (padding, output_padding), in this order.",
-    )
-    require(min(map(min, answers.values())) >= 0, "Neither padding nor output_padding can be negative.")
-    require(
-        not like(lambda k: (k - 2, 0)),
-        "The padding is cut off at both ends, so it counts twice: k - 2 = 2 p - o.",
-    )
-    require(
-        max(extra for _, extra in answers.values()) < 2,
-        "PyTorch takes an output_padding only if it is smaller than the stride: 0 or 1.",
-    )
-    wrong = [kernel for kernel in KERNELS if _edge_after(kernel, *answers[kernel]) != 10]
-    require(
-        wrong != [3, 5, 7],
-        "Even kernels are right. Odd ones are not: k - 2 is odd there, so padding alone misses by one. What adds one?",
-    )
-    require(
-        wrong != [2, 4, 6, 8],
-        "Odd kernels are right. Even ones are not: k - 2 is even there, and twice a padding takes all of it away.",
-    )
-    if wrong:
-        kernel, (padding, extra) = wrong[0], answers[wrong[0]]
-        raise Wrong(
-            f"Kernel {kernel}, padding {padding}, output_padding {extra} turn an edge of 5 into "
-            f"{_edge_after(kernel, padding, extra)}, not 10: solve 2 (n - 1) + k - 2 p + o = 2 n."
-        )
+    given = {k: _whole(call(doubling, k), k) for k in KERNELS}
+    edges = {k: 8 + k - 2 * padding + extra for k, (padding, extra) in given.items()}  # of an edge of 5
+    wrong, answers = [k for k in KERNELS if edges[k] != 10], list(given.values())
+    first, extras = (wrong or [2])[0], [extra for _, extra in answers]
+    once, swapped = [(k - 2, 0) for k in KERNELS], [(k % 2, (k - 1) // 2) for k in KERNELS]
+    for made, hint in (
+        (answers == swapped, "The numbers are right, but swapped: return (padding, output_padding), in this order."),
+        (min(map(min, answers)) < 0, "Neither padding nor output_padding can be negative."),
+        (answers == once, "The padding is cut off at both ends, so it counts twice: k - 2 is 2 * padding - the rest."),
+        (max(extras) > 1, "PyTorch takes an output_padding only if it is smaller than the stride: 0 or 1."),
+        (wrong == [3, 5, 7], "Even kernels are right. For odd ones k - 2 is odd: padding alone misses by one."),
+        (wrong == [2, 4, 6, 8], "Odd kernels are right. For even ones k - 2 is even: twice a padding takes all away."),
+        (wrong, f"Kernel {first} with {given[first]} makes {edges[first]} pixels of 5, not 10: solve the formula."),
+    ):
+        require(not made, hint)
     return "Even kernels need no output padding: one reason why DCGANs like the 4."
 
 
-def _keeping_std(n, a):
-    return math.sqrt(2 / ((1 + a**2) * n))
+@torch.no_grad()
+def _run(net: nn.Module, batch: Tensor) -> Tensor:
+    """The network's output in training mode, with the same random numbers each time."""
+    torch.manual_seed(1)
+    return net.train()(batch)
 
 
-MISTAKEN_STD = (
-    (lambda n, a: _keeping_std(n, a) ** 2, "That is the variance of the weights; the standard deviation is its root."),
-    (
-        lambda n, a: math.sqrt(1 / n),
-        "That would do if x had mean square 1, but LeakyReLU shrinks the negative half: what is E[x^2] after it?",
-    ),
-    (
-        lambda n, a: math.sqrt(2 / n),
-        "That is right for ReLU (slope 0). A leaky one lets slope^2 of the negative half through.",
-    ),
-    (lambda n, a: math.sqrt(2 / ((1 + a) * n)), "Nearly: a mean square needs the square of the slope."),
-    (
-        lambda n, a: 1 / math.sqrt(n * ((1 + a**2) / 2 - (1 - a) ** 2 / (2 * math.pi))),
-        "That takes the variance of x. Its mean is not zero; with random weights the mean square E[x^2] counts.",
-    ),
-    (
-        lambda n, a: 1 / _keeping_std(n, a),
-        "Upside down: that is the factor by which weights of standard deviation 1 stretch; divide 1 by it.",
-    ),
-    (
-        lambda n, a: math.sqrt((1 + a**2) / (2 * n)),
-        "E[x^2] is on the wrong side: n * std^2 * E[x^2] = 1, so the larger it is, the smaller the weights.",
-    ),
-)
+def _layers(net: nn.Module, batch: Tensor) -> list[nn.Module]:
+    """Layers with weights, and norms, in the order in which the batch passes them."""
+    used = []
+    for module in net.modules():
+        if isinstance(module, WITH_WEIGHTS) or "Norm" in type(module).__name__:
+            module.register_forward_hook(lambda module, *_: used.append(module))
+    _run(net, batch)
+    convolutions = sum(isinstance(layer, WITH_WEIGHTS[1]) for layer in used)
+    require(convolutions >= 2, f"A DCGAN has at least two convolutions in each network; here one has {convolutions}.")
+    return used[:]  # the hooks stay
 
 
-@exercise("5.2 The scale that lasts")
-def check_keeping_std(keeping_std):
-    """The standard deviation of the weights, at several fan-ins and slopes."""
-    cases = [(16, 0.2), (1024, 0.2), (1024, 0.0), (100, 1.0), (400, 0.5)]
-    answers = [float(call(keeping_std, fan_in, slope)) for fan_in, slope in cases]
-
-    def like(formula):
-        return close(answers, [formula(n, a) for n, a in cases], 1e-3)
-
-    for formula, hint in MISTAKEN_STD:
-        require(not like(formula), hint)
-    require(
-        not close(answers, [answers[0]] * len(answers), 1e-3),
-        "One number for all layers: but a sum of more products is larger, so the answer depends on the fan-in.",
-    )
-    require(
-        like(_keeping_std),
-        "Start from this: y is a sum of n products, so its variance is n * std^2 * E[x^2]. Set that to 1.",
-    )
-    first, widest = answers[:2]
-    return (
-        f"In D above that is {first:.2f} for the first layer and {widest:.3f} for one with a fan-in of 1,024: without "
-        "batch norm every layer needs its own scale; with it, one 0.02 does for all."
-    )
+@torch.no_grad()
+def _grow(layer: nn.Module, factor: float, share: float = 1.0) -> None:
+    for parameter in layer.parameters():
+        axis = int(isinstance(layer, nn.ConvTranspose2d) and parameter.dim() > 1)
+        parameter.narrow(axis, 0, round(share * parameter.shape[axis])).mul_(factor)
 
 
-def _images(net: nn.Module, noise: torch.Tensor, factor: float) -> torch.Tensor:
-    """The network's images, the weights and the bias of its last convolution times the factor, which stays."""
-    layers = [module for module in net.modules() if isinstance(module, nn.ConvTranspose2d)]
-    require(layers, "There is no transposed convolution left: keep lines 5 and 8.")
-    with torch.no_grad():
-        for parameter in layers[-1].parameters():
-            parameter.mul_(factor)
-        return net(noise)
+def _notices(net: nn.Module, layer: nn.Module, batch: Tensor, share: float = 1.0) -> bool:
+    """Does the output change when weights grow tenfold? Not where batch norm follows, whoever wrote it."""
+    before = _run(net, batch)
+    _grow(layer, 10, share)
+    after = _run(net, batch)
+    _grow(layer, 0.1, share)
+    return bool((after - before).norm() > 0.1 * before.norm())
+
+
+def _check_pictures(net: nn.Module, noise: Tensor, shape: tuple[int, ...]) -> None:
+    """Pictures (N, *shape) with values all over [-1, 1], a norm behind each hidden layer and none at the end?"""
+    images = _run(net, noise)
+    require(images.shape[1:] == shape, f"The images are {tuple(images.shape)}, not {(len(noise), *shape)}.")
+    layers = _layers(net, noise)
+    last = [layer for layer in layers if isinstance(layer, WITH_WEIGHTS)][-1]
+    require(_notices(net, last, noise), "Batch norm at the output takes the data's own brightness away: leave it out.")
+    hidden = [a for a, b in pairwise(layers) if isinstance(a, WITH_WEIGHTS) and isinstance(b, WITH_WEIGHTS)]
+    bare = ", ".join(type(layer).__name__ for layer in hidden if _notices(net, layer, noise, 0.5))
+    require(not bare, f"Each hidden layer of G needs batch norm behind it; these have none: {bare}.")
+    _grow(last, -1)  # what a random bias prefers cancels out
+    both = torch.cat([images, _run(net, noise)])
+    for _ in range(60):  # to where tanh is at 0.9
+        _grow(last, 1.2 if _run(net, noise).abs().max() < 0.9 else 0.9)
+    _grow(last, 1.5)
+    cut = (_run(net, noise).abs() == 1).any()
+    _grow(last, 50)
+    dark, light = (-both).relu().mean(), both.relu().mean()
+    for made, hint in (
+        (_run(net, noise).abs().max() > 1, "The images leave [-1, 1] when weights grow: something must bound them."),
+        (cut, "A hard cut at -1 and 1 has a slope of exactly 0 outside: such pixels learn nothing. Take tanh."),
+        (both.min() > 0, "Every pixel is positive: a sigmoid ends in [0, 1], but the data are in [-1, 1]."),
+        (dark == 0, "No pixel is darker than 0, the middle grey, and most of a digit is black, -1. What forbids it?"),
+        (dark < 0.5 * light, "Better, but dark pixels are still held back: white comes much easier than black."),
+    ):
+        require(not made, hint)
+
+
+def _check_judgement(net: nn.Module, images: Tensor) -> None:
+    """A logit for each image, of any size, and no norm where the images come in?"""
+    n, given = len(images), tuple(_run(net, images).shape)
+    require(given in ((n,), (n, 1)), f"D should give a logit for each of {n} images, ({n},) or ({n}, 1), not {given}.")
+    layers = _layers(net, images)
+    last = [layer for layer in layers if isinstance(layer, WITH_WEIGHTS)][-1]
+    require(isinstance(layers[1], WITH_WEIGHTS), "A norm where D sees the images takes their contrast away: drop it.")
+    _grow(last, 1e4)
+    judged = _run(net, 1e4 * images).abs().max()
+    require(judged > 1, "D's answer stays small however large its weights: return a bare logit.")
+
+
+@exercise("5.2 A DCGAN of your own")
+def check_my_pair(my_pair):
+    """Two networks: their pictures and logits, and a gradient that reaches every parameter."""
+    torch.manual_seed(0)
+    pair = call(my_pair)
+    require(isinstance(pair, tuple | list) and len(pair) == 2, "Return the two networks, (generator, discriminator).")
+    require(all(isinstance(net, nn.Module) for net in pair), "Both must be networks: MyGenerator(), and not the class.")
+    noise, images = torch.randn(16, 100), torch.rand(16, 3, 32, 32) * 2 - 1
+    takes = [layer.in_channels for layer in pair[0].modules() if isinstance(layer, WITH_WEIGHTS[1])]
+    require(takes[:1] != [3], "The order is (generator, discriminator): yours are swapped.")
+    named = [(f"{who}'s {n}", p) for who, net in zip("GD", pair, strict=True) for n, p in net.named_parameters()]
+    frozen = ", ".join(name for name, parameter in named if not parameter.requires_grad)
+    require(not frozen, f"Frozen, so that it never learns: {frozen}.")
+    _check_pictures(deepcopy(pair[0]), noise, (3, 32, 32))
+    pair[1].train()(pair[0].train()(noise)).mean().backward()
+    missed = ", ".join(name for name, p in named if p.grad is None or (p.dim() > 1 and not p.grad.any()))
+    require(not missed, f"No gradient reaches {missed}. Is it used, and is nothing detached or rounded on the way?")
+    _check_judgement(pair[1], images)
+    return "They fit, and every weight learns. Now let them play, as the solution does."
 
 
 @exercise("5.3 Find the bug in ten layers")
 def check_mended_generator(mended_generator):
     """The images of the mended network: their shape, how dark they get, and their range with large weights."""
     torch.manual_seed(0)
-    net, noise = call(mended_generator), torch.randn(64, 100)
+    net = call(mended_generator)
     require(isinstance(net, nn.Module), f"Return the network, an nn.Sequential, not a {type(net).__name__}.")
-    require(
-        not any(isinstance(module, nn.Hardtanh) for module in net.modules()),
-        "Hardtanh keeps the range, but outside of it its slope is exactly 0: such pixels learn nothing. Keep Tanh.",
-    )
-    images, mirrored = _images(net, noise, 1), _images(net, noise, -1)
-    loud = _images(net, noise, 50)
-    require(
-        tuple(images.shape) == (64, 1, 28, 28),
-        f"The images should be (64, 1, 28, 28), yours are {tuple(images.shape)}; the edges were right as printed.",
-    )
-    both = torch.cat([images, mirrored])  # what a random bias prefers cancels out
-    dark, light = (-both).relu().mean(), both.relu().mean()
-    require(loud.abs().max() <= 1, "The images leave [-1, 1] when weights grow: something must still bound them.")
-    require(
-        both.min() <= 0,
-        "Every pixel is positive: a sigmoid ends in [0, 1], but the data are in [-1, 1]. Keep Tanh.",
-    )
-    require(dark > 0, "No pixel is darker than 0, the middle grey, and most of a digit is black, -1. What forbids it?")
-    norms = sum(isinstance(module, nn.BatchNorm2d) for module in net.modules())
-    require(norms == 2, f"{norms} batch norms, not 2: one after each hidden layer, none at the output.")
-    require(dark > 0.5 * light, "Better, but dark pixels are still held back: white comes much easier than black.")
+    _check_pictures(net, torch.randn(64, 16), (1, 8, 8))
     return "The last layer must be able to make every value that the data have."

@@ -1,15 +1,61 @@
-"""The exercises of chapter 06: what a step costs, the average that follows, and what a checkpoint forgets."""
+"""The exercises of chapter 06: four channels into one, what a step costs, and the average, in place."""
 
-import copy
+import math
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from gan_edu import data, losses, models, train
+from gan_edu import losses
 from gan_edu.exercises.core import NotAttempted, Wrong, call, close, exercise, require
 
 # --- 6.1 --------------------------------------------------------------------------------------------------------------
+
+
+def _laid_out(maps, together=True, place=(0, 1, 4, 2, 5, 3)):
+    """Four channels as squares: those that stand together, or every c-th one; `place` orders
+    (image, channel, row and column within the square, row, column).
+    """
+    n, channels, h, w = maps.shape
+    if together:
+        squares = maps.reshape(n, channels // 4, 2, 2, h, w)
+    else:
+        squares = maps.reshape(n, 2, 2, channels // 4, h, w).permute(0, 3, 1, 2, 4, 5)
+    return squares.permute(place).reshape(n, channels // 4, 2 * h, 2 * w)
+
+
+@exercise("6.1 Four channels into one")
+def check_shuffle(shuffle):
+    """Numbered maps of two shapes, laid out by the answer, by PyTorch, and by some mistakes."""
+    for shape in ((2, 8, 3, 5), (1, 4, 2, 2)):
+        maps = torch.arange(float(math.prod(shape))).view(shape)
+        before, laid_out = maps.clone(), call(shuffle, maps)
+        require(isinstance(laid_out, torch.Tensor), f"Return a tensor, not a {type(laid_out).__name__}.")
+        expected, found = nn.functional.pixel_shuffle(maps, 2), tuple(laid_out.shape)
+        wanted = tuple(expected.shape)
+        require(found == wanted, f"Maps of shape {shape} must become {wanted}, not {found}.")
+        require(torch.equal(maps, before), "Leave the maps that come in as they were: write into new memory.")
+        if torch.equal(laid_out, expected):
+            continue
+        mistakes = {
+            "reshape alone reads the numbers in the order in which they lie: a row of the result would be rows of one "
+            "channel. The four numbers of a square come from four channels.": maps.reshape(wanted),
+            "Within each square rows and columns are swapped: channel 1 belongs to the right of channel 0, channel 2 "
+            "below it.": _laid_out(maps, place=(0, 1, 4, 3, 5, 2)),
+            "You have put whole maps beside each other. Neighbours in a square come from different channels: the maps "
+            "interlace.": _laid_out(maps, place=(0, 1, 2, 4, 3, 5)),
+            "The squares are right, but made of the wrong channels: 0 to 3 make the first map, 4 to 7 the second.":
+                _laid_out(maps, together=False),
+        }  # fmt: skip
+        for hint, mistake in mistakes.items():
+            require(not torch.equal(laid_out, mistake), hint)
+        same = torch.equal(laid_out.flatten().sort().values, maps.flatten().sort().values)
+        require(same, "Some numbers are lost, or others came in: each number of the maps stands once in the result.")
+        raise Wrong("All numbers are there, but in other places: which channel, row and column does [0, 0, 0, 1] hold?")
+    return "PyTorch's own layer does the same."
+
+
+# --- 6.2 --------------------------------------------------------------------------------------------------------------
 
 
 def _counted(run) -> int:
@@ -121,7 +167,7 @@ def _check_step_cost(step_cost):
     )
 
 
-@exercise("6.1 What a step costs")
+@exercise("6.2 What a step costs")
 def check_counted_step(multiplications, step_cost):
     """A convolution and a whole step, beside what PyTorch's own counter finds in real layers."""
     _check_multiplications(multiplications)
@@ -129,7 +175,7 @@ def check_counted_step(multiplications, step_cost):
     return "PyTorch's own counter finds the same."
 
 
-# --- 6.2 --------------------------------------------------------------------------------------------------------------
+# --- 6.3 --------------------------------------------------------------------------------------------------------------
 
 DECAY = 0.9
 
@@ -213,7 +259,7 @@ def _check_buffers(new, old, expected):
     )
 
 
-@exercise("6.2 The average that follows")
+@exercise("6.3 The average, in place")
 def check_follow(follow):
     """One update at several steps: the decay used, from where the average went, and all that must stay as it was."""
     steps = (0, 3, 40, 1000)
@@ -252,94 +298,3 @@ def check_follow(follow):
         f"{warmup(0):.3f} and {DECAY:.3f}.",
     )
     return "The average soon forgets where it began, and then remembers long."
-
-
-# --- 6.3 --------------------------------------------------------------------------------------------------------------
-
-BEFORE, AFTER = 5, 4  # steps before and after the checkpoint: two batches an epoch, so both end within one
-
-
-def _new_game(seed: int):
-    """A small game with all that a run has to remember, R1 in every second step among it."""
-    torch.manual_seed(seed)
-    generator, discriminator = models.MLPGenerator(hidden=8), models.MLPDiscriminator(hidden=8)
-    gan = train.GAN(generator, discriminator, d_terms=[losses.penalty("r1", 0.1, every=2)], ema=0.9, device="cpu")
-    points = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
-    return gan, data.Batches(points, batch_size=8, seed=0)
-
-
-def _play(gan, batches, steps):
-    for _ in range(steps):
-        train.train_step(gan, next(batches))
-
-
-LEARNT = {
-    "generator": "G's weights",
-    "discriminator": "D's weights",
-    "ema": "the weights of the average (gan.ema)",
-    "g_optimizer": "the moments of G's optimizer",
-    "d_optimizer": "the moments of D's optimizer",
-}
-
-
-def _learnt(gan):
-    """Copies of all tensors that training changes, by name."""
-    states = {name: getattr(gan, name).state_dict() for name in LEARNT}
-    return copy.deepcopy({name: state.get("state", state) for name, state in states.items()})
-
-
-def _counts(gan):
-    return {"steps": gan.steps, "d_moves": gan.d_moves, "g_moves": gan.g_moves}
-
-
-def _same(a, b) -> bool:
-    """Equal bit for bit: tensors, and dictionaries of them."""
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    return torch.equal(torch.as_tensor(a), torch.as_tensor(b))
-
-
-@exercise("6.3 Find what a checkpoint forgets")
-def check_mended_checkpoint(save, load):
-    """Save, play on, load into a new game, play on again: both must end alike, bit for bit."""
-    gan, batches = _new_game(0)
-    _play(gan, batches, BEFORE + AFTER)
-    never_saved = _learnt(gan)
-
-    gan, batches = _new_game(0)
-    _play(gan, batches, BEFORE)
-    at_save = _learnt(gan), _counts(gan), torch.get_rng_state(), copy.deepcopy(batches.state_dict())
-    state = call(save, gan, batches)
-    _play(gan, batches, AFTER)
-    end, end_counts = _learnt(gan), _counts(gan)
-    require(_same(end, never_saved), "save() disturbs the run that it saves: it must change nothing and draw nothing.")
-
-    gan, batches = _new_game(1)
-    load(gan, batches, state)
-    loaded = _learnt(gan), _counts(gan), torch.get_rng_state(), copy.deepcopy(batches.state_dict())
-    _play(gan, batches, AFTER)
-    if not (_same(_learnt(gan), end) and _counts(gan) == end_counts):
-        raise Wrong(_what_is_missing(at_save, loaded, end))
-    return "Both runs end alike, bit for bit."
-
-
-def _what_is_missing(at_save, loaded, end) -> str:
-    """The hint for the first piece of a game that does not stand where it stood."""
-    (learnt, counts, random, place), (new_learnt, new_counts, new_random, new_place) = at_save, loaded
-    for name, words in LEARNT.items():
-        if _same(new_learnt[name], learnt[name]):
-            continue
-        if _same(new_learnt[name], end[name]):
-            return (
-                f"After loading, {words} are not those of the moment of saving but those of the end: state_dict() "
-                "gives the tensors themselves, and training went on changing them. What is kept must be a copy."
-            )
-        return f"After loading, {words} are not what they were."
-    for name in counts:
-        if new_counts[name] != counts[name]:
-            return f"gan.{name} is {new_counts[name]} after loading; it was {counts[name]}."
-    if not _same(new_random, random):
-        return "The players stand where they stood, but the random numbers do not: the next noise is another one."
-    if not _same(new_place, place):
-        return "The players and the noise are right, but the batches begin anew: the next real samples are others."
-    return "All of the game's pieces were right after loading, and yet it went on otherwise."

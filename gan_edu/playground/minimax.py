@@ -1,4 +1,4 @@
-"""The explorer of chapter 01: move p_g over p_data, and see D*, V and the Jensen-Shannon divergence follow."""
+"""The explorer of chapter 1: move q over p, and see D*, V and the Jensen-Shannon divergence follow."""
 
 import math
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from torch.nn.functional import softplus
 
 from gan_edu import plots
 
-X = torch.linspace(-30, 30, 6001, dtype=torch.float64)  # wide enough for the widest p_g at the farthest mean
-BUMPS = {"one bump": [0.0], "two bumps": [-2.0, 2.0]}  # where the bumps of p_data stand; each has the width 1
+X = torch.linspace(-30, 30, 6001, dtype=torch.float64)  # wide enough for the widest q at the farthest mean
+BUMPS = {"one bump": [0.0], "two bumps": [-2.0, 2.0]}  # where the bumps of p stand; each has the width 1
 MEANS = torch.linspace(-6, 6, 61, dtype=torch.float64)
 
 
@@ -44,24 +44,24 @@ def play(log_p: Tensor, log_q: Tensor) -> Game:
 
 
 def draw(ax: Axes, mean: float, width: float, data: str = "one bump") -> Game:
-    """Draw p_data, p_g (a normal bump) and D* into the axes; returns their game."""
+    """Draw p, q (a normal bump) and D* into the axes; returns their game."""
     log_p, log_q = log_density(BUMPS[data], 1.0), log_density([mean], width)
     game = play(log_p, log_q)
     ax.fill_between(X, log_p.exp(), color=plots.REAL, alpha=0.25, linewidth=0)
     ax.plot(X, game.best, color=plots.D, linestyle=":", linewidth=2.2, label="D*")
-    plots.curves(ax, X, {"p_data": log_p.exp(), "p_g": log_q.exp()}, x="x", y="density; D* as a probability")
+    plots.curves(ax, X, {"p": log_p.exp(), "q": log_q.exp()}, x="x", y="density; D* as a probability")
     ax.set(xlim=(-8, 8), ylim=(0, 1.25), yticks=[0, 0.5, 1])
     ax.legend(fontsize=8, frameon=False, loc="upper center", ncols=3, handlelength=1.5, columnspacing=1)
     return game
 
 
 class MinimaxExplorer:
-    """Sliders for the mean and the width of p_g, a choice of p_data, a picture and a line of numbers: `.widget`."""
+    """Sliders for the mean and the width of q, a choice of p, a picture and a line of numbers: `.widget`."""
 
     def __init__(self, mean: float = 3.0, width: float = 1.0, data: str = "one bump"):
         self.mean = widgets.FloatSlider(mean, min=-6, max=6, description="mean")
         self.width = widgets.FloatSlider(width, min=0.4, max=3, description="width")
-        self.data = widgets.Dropdown(options=list(BUMPS), value=data, description="p_data")
+        self.data = widgets.Dropdown(options=list(BUMPS), value=data, description="data p")
         self.picture, self.text = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.Label()
         controls = (self.mean, self.width, self.data)
         for control in controls:
@@ -74,7 +74,7 @@ class MinimaxExplorer:
         figure, (left, right) = plots.panels(2, width=3.9, height=2.8)
         game = draw(left, mean, width, data)
         values = play(log_density(BUMPS[data], 1.0), Normal(MEANS[:, None], width).log_prob(X)).value
-        plots.curves(right, MEANS, {"G": values}, x="mean of p_g", y="V(D*, G)")
+        plots.curves(right, MEANS, {"G": values}, x="mean of q", y="V(D*, G)")
         right.plot(mean, game.value, marker="o", color=plots.INK)
         right.set(ylim=(-1.5, 0.1), yticks=[-math.log(4), -1, -0.5, 0], yticklabels=["-log 4", -1, -0.5, 0])
         self.picture.value = plots.png(figure)

@@ -1,4 +1,4 @@
-"""Typical wrong answers to the exercises of chapter 01: (label, source, part of the hint)."""
+"""Typical wrong answers to the exercises of chapter 1: (label, source, part of the hint)."""
 
 WRONG = {
     "check_optimal_logit": [
@@ -6,16 +6,16 @@ WRONG = {
             "the densities change places",
             """
 from torch.distributions import Normal
-def optimal_logit(x, mean_data, std_data, mean_g, std_g):
-    return Normal(mean_g, std_g).log_prob(x) - Normal(mean_data, std_data).log_prob(x)
+def optimal_logit(x, mean, width, mean_q, width_q):
+    return Normal(mean_q, width_q).log_prob(x) - Normal(mean, width).log_prob(x)
 """,
             "sign is turned",
         ),
         (
             "without the normalizing factors",
             """
-def optimal_logit(x, mean_data, std_data, mean_g, std_g):
-    return (x - mean_g) ** 2 / (2 * std_g**2) - (x - mean_data) ** 2 / (2 * std_data**2)
+def optimal_logit(x, mean, width, mean_q, width_q):
+    return (x - mean_q) ** 2 / (2 * width_q**2) - (x - mean) ** 2 / (2 * width**2)
 """,
             "their log is missing",
         ),
@@ -23,9 +23,9 @@ def optimal_logit(x, mean_data, std_data, mean_g, std_g):
             "the factors upside down",
             """
 import math
-def optimal_logit(x, mean_data, std_data, mean_g, std_g):
-    squares = (x - mean_g) ** 2 / (2 * std_g**2) - (x - mean_data) ** 2 / (2 * std_data**2)
-    return squares + math.log(std_data / std_g)
+def optimal_logit(x, mean, width, mean_q, width_q):
+    squares = (x - mean_q) ** 2 / (2 * width_q**2) - (x - mean) ** 2 / (2 * width**2)
+    return squares + math.log(width / width_q)
 """,
             "upside down",
         ),
@@ -33,17 +33,17 @@ def optimal_logit(x, mean_data, std_data, mean_g, std_g):
             "the halves forgotten",
             """
 import math
-def optimal_logit(x, mean_data, std_data, mean_g, std_g):
-    squares = (x - mean_g) ** 2 / std_g**2 - (x - mean_data) ** 2 / std_data**2
-    return squares + math.log(std_g / std_data)
+def optimal_logit(x, mean, width, mean_q, width_q):
+    squares = (x - mean_q) ** 2 / width_q**2 - (x - mean) ** 2 / width**2
+    return squares + math.log(width_q / width)
 """,
             "halved",
         ),
         (
             "the straight line of equal widths",
             """
-def optimal_logit(x, mean_data, std_data, mean_g, std_g):
-    return (mean_data - mean_g) / std_data**2 * x + (mean_g**2 - mean_data**2) / (2 * std_data**2)
+def optimal_logit(x, mean, width, mean_q, width_q):
+    return (mean - mean_q) / width**2 * x + (mean_q**2 - mean**2) / (2 * width**2)
 """,
             "equal widths",
         ),
@@ -52,8 +52,8 @@ def optimal_logit(x, mean_data, std_data, mean_g, std_g):
             """
 import torch
 from torch.distributions import Normal
-def optimal_logit(x, mean_data, std_data, mean_g, std_g):
-    return torch.sigmoid(Normal(mean_data, std_data).log_prob(x) - Normal(mean_g, std_g).log_prob(x))
+def optimal_logit(x, mean, width, mean_q, width_q):
+    return torch.sigmoid(Normal(mean, width).log_prob(x) - Normal(mean_q, width_q).log_prob(x))
 """,
             "a probability",
         ),
@@ -61,10 +61,29 @@ def optimal_logit(x, mean_data, std_data, mean_g, std_g):
             "the ratio without the log",
             """
 from torch.distributions import Normal
-def optimal_logit(x, mean_data, std_data, mean_g, std_g):
-    return (Normal(mean_data, std_data).log_prob(x) - Normal(mean_g, std_g).log_prob(x)).exp()
+def optimal_logit(x, mean, width, mean_q, width_q):
+    return (Normal(mean, width).log_prob(x) - Normal(mean_q, width_q).log_prob(x)).exp()
 """,
             "take its logarithm",
+        ),
+        (
+            "the width for its square",
+            """
+import torch
+def optimal_logit(x, mean, width, mean_q, width_q):
+    exponents = (x - mean_q) ** 2 / (2 * width_q) - (x - mean) ** 2 / (2 * width)
+    return exponents + torch.log(width_q / width)
+""",
+            "no variance",
+        ),
+        (
+            "the densities and not their logs",
+            """
+from torch.distributions import Normal
+def optimal_logit(x, mean, width, mean_q, width_q):
+    return Normal(mean, width).log_prob(x).exp() - Normal(mean_q, width_q).log_prob(x).exp()
+""",
+            "term by term",
         ),
     ],
     "check_mended_value_of": [
@@ -72,11 +91,11 @@ def optimal_logit(x, mean_data, std_data, mean_g, std_g):
             "still two sigmoids",
             """
 from gan_edu.losses import LOSSES
-def mended_value_of(p_data, p_g, n):
+def mended_value_of(p, q, n):
     def discriminator(samples):
-        p, q = p_data.log_prob(samples).exp(), p_g.log_prob(samples).exp()
-        return p / (p + q)
-    real, fake = p_data.sample((n,)), p_g.sample((n,))
+        a, b = p.log_prob(samples).exp(), q.log_prob(samples).exp()
+        return a / (a + b)
+    real, fake = p.sample((n,)), q.sample((n,))
     return -LOSSES["minimax"].discriminator(discriminator(real), discriminator(fake)).item()
 """,
             "two sigmoids",
@@ -85,10 +104,10 @@ def mended_value_of(p_data, p_g, n):
             "the loss and not V",
             """
 from gan_edu.losses import LOSSES
-def mended_value_of(p_data, p_g, n):
+def mended_value_of(p, q, n):
     def discriminator(samples):
-        return p_data.log_prob(samples) - p_g.log_prob(samples)
-    real, fake = p_data.sample((n,)), p_g.sample((n,))
+        return p.log_prob(samples) - q.log_prob(samples)
+    real, fake = p.sample((n,)), q.sample((n,))
     return LOSSES["minimax"].discriminator(discriminator(real), discriminator(fake)).item()
 """,
             "turn the sign",
@@ -97,10 +116,10 @@ def mended_value_of(p_data, p_g, n):
             "the logit of a fake",
             """
 from gan_edu.losses import LOSSES
-def mended_value_of(p_data, p_g, n):
+def mended_value_of(p, q, n):
     def discriminator(samples):
-        return p_g.log_prob(samples) - p_data.log_prob(samples)
-    real, fake = p_data.sample((n,)), p_g.sample((n,))
+        return q.log_prob(samples) - p.log_prob(samples)
+    real, fake = p.sample((n,)), q.sample((n,))
     return -LOSSES["minimax"].discriminator(discriminator(real), discriminator(fake)).item()
 """,
             "calls the fakes real",
@@ -108,13 +127,35 @@ def mended_value_of(p_data, p_g, n):
         (
             "the log of a zero",
             """
-def mended_value_of(p_data, p_g, n):
+def mended_value_of(p, q, n):
     def discriminator(samples):
-        return (p_data.log_prob(samples) > p_g.log_prob(samples)).float()
-    real, fake = p_data.sample((n,)), p_g.sample((n,))
+        return (p.log_prob(samples) > q.log_prob(samples)).float()
+    real, fake = p.sample((n,)), q.sample((n,))
     return (discriminator(real).log().mean() + (1 - discriminator(fake)).log().mean()).item()
 """,
             "log of a 0",
+        ),
+        (
+            "odds for logits",
+            """
+from gan_edu.losses import LOSSES
+def mended_value_of(p, q, n):
+    def discriminator(samples):
+        return p.log_prob(samples).exp() / q.log_prob(samples).exp()
+    real, fake = p.sample((n,)), q.sample((n,))
+    return -LOSSES["minimax"].discriminator(discriminator(real), discriminator(fake)).item()
+""",
+            "the odds",
+        ),
+        (
+            "half of V",
+            """
+from torch.nn.functional import logsigmoid
+def mended_value_of(p, q, n):
+    fake = q.sample((n,))
+    return logsigmoid(q.log_prob(fake) - p.log_prob(fake)).mean().item()
+""",
+            "your estimate",
         ),
     ],
     "check_best_reply": [
@@ -142,6 +183,21 @@ def mended_value_of(p_data, p_g, n):
             "the belief in a fake",
             "def best_reply(p, q, share):\n    return (1 - share) * q / (share * p + (1 - share) * q)\n",
             "probability of a fake",
+        ),
+        (
+            "the odds",
+            "def best_reply(p, q, share):\n    return share * p / ((1 - share) * q)\n",
+            "the odds",
+        ),
+        (
+            "the logit",
+            "def best_reply(p, q, share):\n    return (share * p / ((1 - share) * q)).log()\n",
+            "logit of D*",
+        ),
+        (
+            "one number for all",
+            "def best_reply(p, q, share):\n    return share\n",
+            "one number for each x",
         ),
     ],
 }

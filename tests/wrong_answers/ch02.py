@@ -56,7 +56,8 @@ WRONG = {
         ("no logarithm", _logit("0.9 * p / (0.1 * p + q)"), "its logarithm"),
         ("nine tenths lost", _logit("torch.log(p / (0.1 * p + q))"), "0.9 is missing"),
         ("flipped", _logit("torch.log((0.1 * p + q) / (0.9 * p))"), "sign is flipped"),
-        ("bits", _logit("torch.log2(0.9 * p / (0.1 * p + q))"), "Collect what multiplies"),
+        ("bits", _logit("torch.log2(0.9 * p / (0.1 * p + q))"), "base 2"),
+        ("fakes counted twice", _logit("torch.log(0.9 * p / (0.1 * p + 2 * q))"), "Collect what multiplies"),
         ("an epsilon", _logit("torch.log(0.9 * p / q.clamp(min=1e-3) / (0.1 * p / q.clamp(min=1e-3) + 1))"),
          "at q = 0"),
         ("one number", _logit("torch.log(0.9 * p / (0.1 * p + q)).mean()"), "one logit for each"),
@@ -70,11 +71,13 @@ WRONG = {
         ("halved", _least_squares("(logits.squeeze(1) - labels).square().mean() / 2", G_RIGHT), "halved"),
         ("G without its half", _least_squares(D_RIGHT, "(f - 1).square().mean()"), "lost its factor"),
         ("other loss", _least_squares(D_RIGHT, "-f.mean()"), "G's loss is not"),
+        ("in the wrong order", _least_squares(G_RIGHT, D_RIGHT), "wrong order"),
         ("detached", _least_squares(D_RIGHT, "(discriminator(fake.detach()).squeeze(1) - 1).square().mean() / 2"),
          "reaches the fakes"),
         ("broadcast without harm", _least_squares(D_RIGHT, "(discriminator(fake) - torch.ones(len(fake))).square()."
                                                   "mean() / 2"), "by luck"),
         ("D alone", "def my_least_squares(discriminator, real, fake):\n    return discriminator(real).mean()",
          "two losses"),
+        ("a mean of means", _least_squares("(r - 1).square().mean() - f.square().mean()", G_RIGHT), "D's loss is not"),
     ],
 }  # fmt: skip

@@ -1,7 +1,8 @@
-"""Typical wrong answers to the exercises of chapter 04, each with a part of the hint that it must get."""
+"""Typical wrong answers to the exercises of chapter 4, each with a part of the hint that it must get."""
 
 _STEP = """
 def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
+    softplus = nn.functional.softplus
     fake = generator(noise)
     d_loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()
     d_optimizer.zero_grad()
@@ -14,30 +15,32 @@ def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
     return d_loss.detach(), g_loss.detach()
 """
 _LOOP = """
-def {name}(generator, discriminator, batches, draw_noise, steps):
-    adam = {{"lr": 4e-3, "betas": (0.5, 0.99)}}
+def mended_loop(generator, discriminator, batches, draw_noise, steps):
+    adam = {"lr": 4e-3, "betas": (0.5, 0.99)}
     g_optimizer = torch.optim.Adam(generator.parameters(), **adam)
     d_optimizer = torch.optim.Adam(discriminator.parameters(), **adam)
     for _ in range(steps):
-        real, fake = next(batches), generator(draw_noise(64))
+        noise = draw_noise(64)
+        real, fake = next(batches), generator(noise)
         d_optimizer.zero_grad()
-        d_loss = softplus(-discriminator(real)).mean()
-        (d_loss + softplus(discriminator(fake.detach())).mean()).backward()
+        d_loss = nn.functional.softplus(-discriminator(real)).mean()
+        (d_loss + nn.functional.softplus(discriminator(fake.detach())).mean()).backward()
         d_optimizer.step()
         g_optimizer.zero_grad()
-        softplus(-discriminator(fake)).mean().backward()
+        nn.functional.softplus(-discriminator(fake)).mean().backward()
         g_optimizer.step()
     return generator
 """
 _TRAINING = """
 def my_training(points, steps, seed):
     torch.manual_seed(seed)
+    softplus = nn.functional.softplus
     generator, discriminator = (
         nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(),
                       nn.Linear(64, outputs)) for outputs in (2, 1))
-    g_optimizer = torch.optim.Adam(generator.parameters(), 4e-3)
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), 1e-3)
-    for _ in range(400):
+    g_optimizer = torch.optim.Adam(generator.parameters(), 1e-3, (0.5, 0.99))
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), 1e-3, (0.5, 0.99))
+    for _ in range(steps):
         real, fake = points[torch.randint(len(points), (64,))], generator(torch.randn(64, 2))
         d_optimizer.zero_grad()
         (softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()).backward()
@@ -60,14 +63,19 @@ def _step(*changes):
     return _changed(_STEP, *changes)
 
 
-def _loop(name, *changes):
-    return _changed(_LOOP.format(name=name), *changes)
+def _loop(*changes):
+    return _changed(_LOOP, *changes)
+
+
+def _training(*changes):
+    return _changed(_TRAINING, *changes)
 
 
 _CLEAR_D, _CLEAR_G = "    d_optimizer.zero_grad()\n", "    g_optimizer.zero_grad()\n"
 _START = "    fake = generator(noise)\n"
 _G_FIRST = """
 def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
+    softplus = nn.functional.softplus
     g_loss = softplus(-discriminator(generator(noise))).mean()
     g_optimizer.zero_grad()
     g_loss.backward()
@@ -81,6 +89,7 @@ def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
 """
 _SIMULTANEOUS = """
 def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
+    softplus = nn.functional.softplus
     fake = generator(noise)
     d_loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake)).mean()
     g_loss = softplus(-discriminator(fake)).mean()
@@ -94,6 +103,7 @@ def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
 """
 _PROBABILITIES = """
 def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
+    softplus = nn.functional.softplus
     def bce(samples, target):
         p = torch.sigmoid(discriminator(samples))
         return nn.functional.binary_cross_entropy_with_logits(p, torch.full_like(p, target))
@@ -110,6 +120,7 @@ def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
 """
 _LOSS_TOO_EARLY = """
 def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
+    softplus = nn.functional.softplus
     fake = generator(noise)
     d_loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()
     g_loss = softplus(-discriminator(fake)).mean()
@@ -123,6 +134,7 @@ def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
 """
 _PACKAGE = """
 def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
+    softplus = nn.functional.softplus
     gan = train.GAN(generator, discriminator, "non_saturating", g_optimizer, d_optimizer)
     return train.train_step(gan, real, noise)
 """
@@ -133,18 +145,105 @@ _TARGETS_SWAPPED = (
 _HELPS = ("softplus(-discriminator(fake))", "softplus(discriminator(fake))")
 _MINIMAX = ("softplus(-discriminator(fake))", "-softplus(discriminator(fake))")
 
-_NOISE_OUTSIDE = (
+_FEW = ("range(steps)", "range(min(steps, 100))")  # enough for what is looked at first
+_OWNER = ("Adam(generator.", "Adam(discriminator.")
+_ONCE = (
+    ("        noise = draw_noise(64)\n", ""),
     ("    for _ in", "    noise = draw_noise(64)\n    for _ in"),
-    ("generator(draw_noise(64))", "generator(noise)"),
 )
+_UNCLEARED = ((_CLEAR_D, "    pass\n"), (_CLEAR_G, "    pass\n"))
 _D_TURNED = (
     ("softplus(-discriminator(real))", "softplus(discriminator(real))"),
     ("softplus(discriminator(fake.detach()))", "softplus(-discriminator(fake.detach()))"),
 )
 
 WRONG = {
+    "check_diagnoses": [
+        ("one word", "my_diagnoses = 'noise'", "Four words in a list"),
+        ("a word of its own", "my_diagnoses = ['noise', 'sign', 'optimizer', 'sigmoid']", "sigmoid: not among"),
+        ("detach", "my_diagnoses = ['noise', 'sign', 'detach', 'clearing']", "3 of 4 are right. Look at patient 3"),
+        (
+            "momentum",
+            "my_diagnoses = ['noise', 'sign', 'optimizer', 'momentum']",
+            "3 of 4 are right. Look at patient 4",
+        ),
+        ("first two swapped", "my_diagnoses = ['sign', 'noise', 'optimizer', 'clearing']", "2 of 4 are right"),
+        ("patient 2", "my_diagnoses = ['noise', 'detach', 'optimizer', 'clearing']", "no two opponents"),
+    ],
+    "check_mended_loop": [
+        ("mended, not returned", _loop(("    return generator\n", "    return None\n")), "returned nothing"),
+        ("returned, not mended", _loop(_OWNER, *_ONCE, *_UNCLEARED, _HELPS), "4 to mend"),
+        ("the optimizer is left", _loop(_OWNER), "1 to mend: G never moves"),
+        ("the clearing is left", _loop(*_UNCLEARED), "1 to mend: No gradient is ever cleared"),
+        ("the noise is left", _loop(*_ONCE), "1 to mend: One batch of noise serves both"),
+        ("the sign is left", _loop(_HELPS), "1 to mend: G wants low logits"),
+        ("optimizer and noise are left", _loop(_OWNER, *_ONCE), "2 to mend: G never moves"),
+        ("clearing and sign are left", _loop(*_UNCLEARED, _HELPS), "2 to mend: No gradient"),
+        ("three are left", _loop(*_ONCE, *_UNCLEARED, _HELPS), "3 to mend"),
+        (
+            "swapped owners",
+            _loop(
+                ("Adam(generator.", "Adam(X."),
+                ("Adam(discriminator.", "Adam(generator."),
+                ("Adam(X.", "Adam(discriminator."),
+            ),
+            "the other player's weights",
+        ),
+        ("D's instead", _loop(("Adam(discriminator.", "Adam(generator.")), "D never moves"),
+        (
+            "both in G's",
+            _loop(("Adam(generator.parameters()", "Adam([*generator.parameters(), *discriminator.parameters()]")),
+            "g_optimizer holds both",
+        ),
+        ("G's alone cleared", _loop((_CLEAR_D, "    pass\n")), "D's are not"),
+        ("D's alone cleared", _loop((_CLEAR_G, "    pass\n")), "G's are not"),
+        (
+            "too early",
+            _loop(
+                *_UNCLEARED,
+                ("d_optimizer.step()", "d_optimizer.step(); d_optimizer.zero_grad()"),
+                ("g_optimizer.step()", "g_optimizer.step(); g_optimizer.zero_grad()"),
+            ),
+            "too early",
+        ),
+        (
+            "between backward and step",
+            _loop(
+                *_UNCLEARED,
+                ("d_optimizer.step()", "d_optimizer.zero_grad(); d_optimizer.step()"),
+                ("g_optimizer.step()", "g_optimizer.zero_grad(); g_optimizer.step()"),
+            ),
+            "Nobody moves",
+        ),
+        (
+            "fresh for G alone",
+            _loop(*_ONCE, ("g_optimizer.zero_grad()", "g_optimizer.zero_grad(); fake = generator(draw_noise(64))")),
+            "serves one of the players",
+        ),
+        (
+            "fakes made once",
+            _loop(
+                ("        noise = draw_noise(64)\n", ""),
+                ("    for _ in", "    fake = generator(draw_noise(64))\n    for _ in"),
+                ("real, fake = next(batches), generator(noise)", "real = next(batches)"),
+            ),
+            "detach the fakes for D, or make them anew",
+        ),
+        (
+            "minimax",
+            _loop(("nn.functional.softplus(-discriminator(fake))", "(-nn.functional.softplus(discriminator(fake)))")),
+            "minimax",
+        ),
+        ("D's and G's", _loop(*_D_TURNED), "as well"),
+        ("D's instead of G's", _loop(*_D_TURNED, _HELPS), "instead of G's"),
+        (
+            "detached for G",
+            _loop(("softplus(-discriminator(fake))", "softplus(-discriminator(fake.detach()))")),
+            "G stands still",
+        ),
+    ],
     "check_my_step": [
-        ("nothing cleared", _step((_CLEAR_D, ""), (_CLEAR_G, "")), "never cleared, so each backward()"),
+        ("nothing cleared", _step((_CLEAR_D, ""), (_CLEAR_G, "")), "No gradient is ever cleared"),
         ("D not cleared", _step((_CLEAR_D, "")), "D's gradients are never cleared"),
         ("G not cleared", _step((_CLEAR_G, "")), "G's gradients are never cleared"),
         (
@@ -168,10 +267,10 @@ WRONG = {
             ),
             "the sum of both losses",
         ),
-        ("no detach", _step(("fake.detach()", "fake")), "freed its graph"),
+        ("no detach", _step(("fake.detach()", "fake")), "Two losses share a graph"),
         ("G first", _G_FIRST, "moved first"),
         ("at once", _SIMULTANEOUS, "from before its move"),
-        ("G's loss before D's step", _LOSS_TOO_EARLY, "between a loss and its backward()"),
+        ("G's loss before D's step", _LOSS_TOO_EARLY, "Weights moved before a gradient"),
         ("saturating", _step(_MINIMAX), "saturating"),
         ("G helps D", _step(_HELPS), "G helps D"),
         ("D's targets swapped", _step(*_TARGETS_SWAPPED), "D's targets are swapped"),
@@ -203,7 +302,7 @@ WRONG = {
         (
             "own noise for G",
             _step(("discriminator(fake))", "discriminator(generator(torch.randn(64, 2))))")),
-            "look at G's move",
+            "take the noise that is given",
         ),
         ("the package's step", _PACKAGE, "Without gan_edu"),
         (
@@ -212,11 +311,26 @@ WRONG = {
             "comes first",
         ),
         ("one loss", _step(("return d_loss.detach(), g_loss.detach()", "return d_loss")), "Return both losses"),
-        ("forgot the return", _step(("    return d_loss.detach(), g_loss.detach()\n", "")), "it returns None"),
+        (
+            "losses with their graphs",
+            _step(("return d_loss.detach(), g_loss.detach()", "return d_loss, g_loss")),
+            "hold their graphs",
+        ),
+        ("forgot the return", _step(("    return d_loss.detach(), g_loss.detach()\n", "")), "returned nothing"),
     ],
     "check_my_training": [
-        ("collapsed", _TRAINING, "has collapsed"),
-        ("never trained", "def my_training(points, steps, seed):\n    return nn.Linear(2, 2)", "not on the modes"),
+        (
+            "momentum",
+            _training(
+                ("(0.5, 0.99)", "(0.9, 0.999)"), ("generator.parameters(), 1e-3", "generator.parameters(), 4e-3")
+            ),
+            "first beta is 0.9",
+        ),
+        (
+            "never trained",
+            "def my_training(points, steps, seed):\n    return nn.Linear(2, 2)",
+            "no optimizer ever made",
+        ),
         (
             "the samples, not the generator",
             "def my_training(points, steps, seed):\n    return points",
@@ -242,122 +356,37 @@ WRONG = {
             "def my_training(points, steps, seed):\n    return nn.Sequential(nn.Linear(2, 2), nn.Tanh())",
             "leave [-1, 1]",
         ),
-        ("forgot the return", _changed(_TRAINING, ("    return generator\n", "")), "it returns None"),
-        ("far outside", "def my_training(points, steps, seed):\n    return lambda noise: 100 * noise", "far outside"),
+        ("forgot the return", _training(("    return generator\n", "")), "returned nothing"),
+        (
+            "one noise for ever",
+            _training(
+                _FEW,
+                ("    for _ in", "    noise = torch.randn(64, 2)\n    for _ in"),
+                ("torch.randn(64, 2))\n        d_", "noise)\n        d_"),
+            ),
+            "trained on 64 draws of noise",
+        ),
+        (
+            "the same points for ever",
+            _training(_FEW, ("points[torch.randint(len(points), (64,))]", "points[:64]")),
+            "Only 64 of the 10,000 points",
+        ),
+        ("no seed", _training(("    torch.manual_seed(seed)\n", "")), "no two runs are alike"),
+        (
+            "G never moves",
+            _training(_FEW, ("discriminator(fake))", "discriminator(fake.detach()))")),
+            "after all steps G is where",
+        ),
+        ("too few steps", _training(_FEW), "made 100 steps of 1,500"),
+        (
+            "helps D",
+            _training(("softplus(-discriminator(fake))", "softplus(discriminator(fake))")),
+            "what does the checker of 4.3",
+        ),
         (
             "the package's loop",
             "def my_training(points, steps, seed):\n    return recipes.plane(points)[0].ema",
             "Without gan_edu",
         ),
-    ],
-    "check_mended_optimizers": [
-        (
-            "mended, not returned",
-            _loop("mended_optimizers", ("    return generator\n", "    return None\n")),
-            "it returns None",
-        ),
-        ("not mended", _loop("mended_optimizers", ("Adam(generator.", "Adam(discriminator.")), "Nothing is mended"),
-        (
-            "the other way round",
-            _loop(
-                "mended_optimizers",
-                ("Adam(generator.", "Adam(X."),
-                ("Adam(discriminator.", "Adam(generator."),
-                ("Adam(X.", "Adam(discriminator."),
-            ),
-            "other way round",
-        ),
-        ("D's instead", _loop("mended_optimizers", ("Adam(discriminator.", "Adam(generator.")), "D never moves"),
-        (
-            "both in G's",
-            _loop(
-                "mended_optimizers",
-                ("Adam(generator.parameters()", "Adam([*generator.parameters(), *discriminator.parameters()]"),
-            ),
-            "g_optimizer holds both",
-        ),
-    ],
-    "check_mended_gradients": [
-        (
-            "mended, not returned",
-            _loop("mended_gradients", ("    return generator\n", "    return None\n")),
-            "it returns None",
-        ),
-        (
-            "not mended",
-            _loop("mended_gradients", (_CLEAR_D, "    pass\n"), (_CLEAR_G, "    pass\n")),
-            "Nothing is mended",
-        ),
-        ("G's alone", _loop("mended_gradients", (_CLEAR_D, "    pass\n")), "D's are not"),
-        ("D's alone", _loop("mended_gradients", (_CLEAR_G, "    pass\n")), "G's are not"),
-        (
-            "too early",
-            _loop(
-                "mended_gradients",
-                (_CLEAR_D, "    pass\n"),
-                (_CLEAR_G, "    pass\n"),
-                ("d_optimizer.step()", "d_optimizer.step(); d_optimizer.zero_grad()"),
-                ("g_optimizer.step()", "g_optimizer.step(); g_optimizer.zero_grad()"),
-            ),
-            "too early",
-        ),
-        (
-            "between backward and step",
-            _loop(
-                "mended_gradients",
-                (_CLEAR_D, "    pass\n"),
-                (_CLEAR_G, "    pass\n"),
-                ("d_optimizer.step()", "d_optimizer.zero_grad(); d_optimizer.step()"),
-                ("g_optimizer.step()", "g_optimizer.zero_grad(); g_optimizer.step()"),
-            ),
-            "Nobody moves",
-        ),
-    ],
-    "check_mended_noise": [
-        (
-            "mended, not returned",
-            _loop("mended_noise", ("    return generator\n", "    return None\n")),
-            "it returns None",
-        ),
-        ("not mended", _loop("mended_noise", *_NOISE_OUTSIDE), "Nothing is mended"),
-        ("own dice", _loop("mended_noise", ("draw_noise(64)", "torch.randn(64, 2)")), "from draw_noise"),
-        (
-            "for G alone",
-            _loop(
-                "mended_noise",
-                *_NOISE_OUTSIDE,
-                ("g_optimizer.zero_grad()", "g_optimizer.zero_grad(); fake = generator(draw_noise(64))"),
-            ),
-            "G moves on fresh",
-        ),
-        (
-            "for D alone",
-            _loop("mended_noise", *_NOISE_OUTSIDE, ("fake.detach()", "generator(draw_noise(64)).detach()")),
-            "D sees fakes of fresh",
-        ),
-        (
-            "fakes made once",
-            _loop(
-                "mended_noise",
-                ("    for _ in", "    fake = generator(draw_noise(64))\n    for _ in"),
-                ("real, fake = next(batches), generator(draw_noise(64))", "real = next(batches)"),
-            ),
-            "freed its graph",
-        ),
-    ],
-    "check_mended_wish": [
-        (
-            "mended, not returned",
-            _loop("mended_wish", ("    return generator\n", "    return None\n")),
-            "it returns None",
-        ),
-        ("not mended", _loop("mended_wish", _HELPS), "Nothing is mended"),
-        (
-            "minimax",
-            _loop("mended_wish", ("softplus(-discriminator(fake))", "(-softplus(discriminator(fake)))")),
-            "minimax loss",
-        ),
-        ("D's and G's", _loop("mended_wish", *_D_TURNED), "as well"),
-        ("D's instead", _loop("mended_wish", *_D_TURNED, _HELPS), "instead of G's"),
     ],
 }

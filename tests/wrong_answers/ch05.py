@@ -1,25 +1,80 @@
-"""Typical wrong answers to the exercises of chapter 05, each with a part of the hint that it must get."""
+"""Typical wrong answers to the exercises of chapter 5, each with a part of the hint that it must get."""
 
 _DOUBLING = "def doubling(kernel):\n    return {}\n"
-_STD = "import math\n\n\ndef keeping_std(fan_in, slope):\n    return {}\n"
 _GENERATOR = """
 def mended_generator():
     return nn.Sequential(
-        nn.Linear(100, 7 * 7 * 128, bias=False),
-        nn.Unflatten(1, (128, 7, 7)),
-        nn.BatchNorm2d(128),
+        nn.Linear(16, 64 * 2 * 2, bias=False),
+        nn.Unflatten(1, (64, 2, 2)),
+        {first}
         nn.ReLU(),
-        nn.ConvTranspose2d(128, 64, {kernel}, stride=2, padding=1, bias=False),
+        nn.ConvTranspose2d(64, 32, {kernel}, stride=2, padding=1, bias=False),
         {norm}
         nn.ReLU(),
-        nn.ConvTranspose2d(64, 1, 4, stride=2, padding=1),
+        nn.ConvTranspose2d(32, 1, 4, stride=2, padding=1),
         {end}
     )
 """
+_PAIR = """
+class Lost(nn.Module):
+    def forward(self, x):
+        return x.detach()
 
 
-def _generator(kernel="4", norm="nn.BatchNorm2d(64),", end="nn.Tanh(),"):
-    return _GENERATOR.format(kernel=kernel, norm=norm, end=end)
+class Norm(nn.Module):
+    def forward(self, x):
+        return (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), keepdim=True)
+
+
+def my_pair():
+    g = nn.Sequential(
+        nn.Linear(100, 64 * {edge} * {edge}),
+        nn.Unflatten(1, (64, {edge}, {edge})),
+        {norm}
+        nn.ReLU(),
+        nn.ConvTranspose2d(64, 32, 4, 2, 1),
+        nn.BatchNorm2d(32),
+        nn.ReLU(),
+        nn.ConvTranspose2d(32, 16, 4, 2, 1),
+        nn.BatchNorm2d(16),
+        nn.ReLU(),
+        nn.ConvTranspose2d(16, {channels}, 4, 2, 1),
+        {end}
+    )
+    d = nn.Sequential(
+        nn.Conv2d(3, 16, 4, 2, 1),
+        {d_norm}
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(16, 32, 4, 2, 1),
+        nn.LeakyReLU(0.2),
+        {last}
+    )
+    {before}
+    return {answer}
+"""
+_FLAT = """
+def my_pair():
+    g = nn.Sequential(nn.Linear(100, 3 * 32 * 32), nn.Unflatten(1, (3, 32, 32)), nn.Tanh())
+    return g, nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 1))
+"""
+
+
+def _generator(first="nn.BatchNorm2d(64),", kernel="4", norm="nn.BatchNorm2d(32),", end="nn.Tanh(),"):
+    return _GENERATOR.format(first=first, kernel=kernel, norm=norm, end=end)
+
+
+def _pair(**changed):
+    right = {
+        "edge": 4,
+        "norm": "nn.BatchNorm2d(64),",
+        "channels": 3,
+        "end": "nn.Tanh(),",
+        "d_norm": "",
+        "last": "nn.Flatten(), nn.Linear(32 * 8 * 8, 1),",
+        "before": "",
+        "answer": "g, d",
+    }
+    return _PAIR.format(**right | changed)
 
 
 WRONG = {
@@ -32,34 +87,39 @@ WRONG = {
             _DOUBLING.format("(kernel // 2, 2 * (kernel // 2) - kernel + 2)"),
             "smaller than the stride",
         ),
-        ("none at all", _DOUBLING.format("(0, 0)"), "solve 2 (n - 1)"),
+        ("none at all", _DOUBLING.format("(0, 0)"), "solve the formula"),
         ("no padding at all for small ones", _DOUBLING.format("(kernel // 2 - 2, 0)"), "negative"),
         ("swapped", _DOUBLING.format("(kernel % 2, (kernel - 1) // 2)"), "swapped"),
         ("one number", _DOUBLING.format("kernel // 2"), "two whole numbers"),
-        ("half a row", _DOUBLING.format("((kernel - 2) / 2, 0)"), "two whole numbers"),
+        ("a whole float", _DOUBLING.format("(float((kernel - 1) // 2), kernel % 2)"), "wants whole numbers"),
     ],
-    "check_keeping_std": [
-        ("variance", _STD.format("2 / ((1 + slope**2) * fan_in)"), "the variance of the weights"),
-        ("linear", _STD.format("math.sqrt(1 / fan_in)"), "mean square 1"),
-        ("plain ReLU", _STD.format("math.sqrt(2 / fan_in)"), "right for ReLU"),
-        ("slope not squared", _STD.format("math.sqrt(2 / ((1 + slope) * fan_in))"), "square of the slope"),
-        (
-            "variance of x",
-            _STD.format("1 / math.sqrt(fan_in * ((1 + slope**2) / 2 - (1 - slope) ** 2 / (2 * math.pi)))"),
-            "mean is not zero",
-        ),
-        ("upside down", _STD.format("math.sqrt((1 + slope**2) / 2 * fan_in)"), "Upside down"),
-        ("divided", _STD.format("math.sqrt((1 + slope**2) / (2 * fan_in))"), "wrong side"),
-        ("a constant", _STD.format("0.02"), "depends on the fan-in"),
-        ("no root of the fan-in", _STD.format("math.sqrt(2 / (1 + slope**2)) / fan_in"), "sum of n products"),
+    "check_my_pair": [
+        ("28 pixels", _pair(edge=7), "not (16, 3, 32, 32)"),
+        ("grey", _pair(channels=1), "The images are (16, 1, 32, 32)"),
+        ("swapped", _pair(answer="d, g"), "swapped"),
+        ("one network", _pair(answer="g"), "Return the two networks"),
+        ("a class", _pair(answer="nn.Sequential, d"), "not the class"),
+        ("no norm", _pair(norm=""), "these have none: Linear"),
+        ("norm at the output by hand", _pair(end="Norm(), nn.Tanh(),"), "Batch norm at the output"),
+        ("norm at D's input", _pair(d_norm="nn.BatchNorm2d(16),"), "where D sees the images"),
+        ("sigmoid for tanh", _pair(end="nn.Sigmoid(),"), "sigmoid"),
+        ("no tanh", _pair(end=""), "leave [-1, 1]"),
+        ("relu before tanh", _pair(end="nn.ReLU(), nn.Tanh(),"), "middle grey"),
+        ("cut", _pair(end="nn.Hardtanh(),"), "hard cut"),
+        ("probabilities", _pair(last="nn.Flatten(), nn.Linear(2048, 1), nn.Sigmoid(),"), "bare logit"),
+        ("a map of logits", _pair(last="nn.Conv2d(32, 1, 8),"), "not (16, 1, 1, 1)"),
+        ("frozen", _pair(before="d[0].requires_grad_(False)"), "Frozen, so that it never learns: D's 0.weight"),
+        ("detached", _pair(d_norm="Lost(),"), "No gradient reaches G's 0.weight"),
+        ("no convolution", _FLAT, "at least two convolutions"),
     ],
     "check_mended_generator": [
         ("as printed", _generator(end="nn.ReLU(), nn.Tanh(),"), "middle grey"),
         ("sigmoid", _generator(end="nn.Sigmoid(),"), "sigmoid"),
         ("leaky", _generator(end="nn.LeakyReLU(0.2), nn.Tanh(),"), "held back"),
-        ("hard", _generator(end="nn.Hardtanh(),"), "Hardtanh"),
+        ("hard", _generator(end="nn.Hardtanh(),"), "hard cut"),
         ("no tanh", _generator(end="nn.Identity(),"), "leave [-1, 1]"),
-        ("another kernel", _generator(kernel="3"), "(64, 1, 28, 28)"),
-        ("without a norm", _generator(norm="nn.Identity(),"), "batch norms"),
+        ("another kernel", _generator(kernel="3"), "not (64, 1, 8, 8)"),
+        ("without a norm", _generator(norm="nn.Identity(),"), "these have none: ConvTranspose2d"),
+        ("without the first norm", _generator(first="nn.Identity(),"), "these have none: Linear"),
     ],
 }

@@ -29,29 +29,6 @@ def follow(average, network, step, decay):
         mean.copy_(buffer)
     return average
 """
-_CHECKPOINT = """
-def save(gan, batches):
-    networks = [gan.generator, gan.discriminator, gan.ema]
-    state = {
-        "networks": [network.state_dict() for network in networks],
-        "g_optimizer": gan.g_optimizer.state_dict(),
-        "d_optimizer": gan.d_optimizer.state_dict(),
-        "counts": [gan.steps, gan.d_moves, gan.g_moves],
-        "batches": batches.state_dict(),
-        "random": torch.get_rng_state(),
-    }
-    return copy.deepcopy(state)
-
-
-def load(gan, batches, state):
-    for network, saved in zip([gan.generator, gan.discriminator, gan.ema], state["networks"]):
-        network.load_state_dict(saved)
-    gan.g_optimizer.load_state_dict(state["g_optimizer"])
-    gan.d_optimizer.load_state_dict(state["d_optimizer"])
-    gan.steps, gan.d_moves, gan.g_moves = state["counts"]
-    batches.load_state_dict(state["batches"])
-    torch.set_rng_state(state["random"])
-"""
 
 
 def _change(source, *changes):
@@ -65,18 +42,48 @@ def _follow(*changes):
     return _change(_FOLLOW, *changes)
 
 
-def _checkpoint(*changes):
-    return _change(_CHECKPOINT, *changes)
-
-
 _UPDATE = "mean.mul_(decay).add_(parameter, alpha=1 - decay)"
 _DECAY = "min(decay, (1 + step) / (10 + step))"
-_D_LOADED = '    gan.d_optimizer.load_state_dict(state["d_optimizer"])\n'
-_RANDOM_SET = '    torch.set_rng_state(state["random"])\n'
-_PLACE_SET = '    batches.load_state_dict(state["batches"])\n'
-_COPIED = "copy.deepcopy(state)"
+
+_SHUFFLE = """
+def shuffle(maps):
+    n, channels, h, w = maps.shape
+    c = channels // 4
+    return {result}
+"""
+
+
+def _shuffle(result):
+    return _SHUFFLE.format(result=result)
+
 
 WRONG = {
+    "check_shuffle": [
+        ("reshape alone", _shuffle("maps.reshape(n, c, 2 * h, 2 * w)"), "rows of one channel"),
+        (
+            "rows and columns swapped",
+            _shuffle("maps.reshape(n, c, 2, 2, h, w).permute(0, 1, 4, 3, 5, 2).reshape(n, c, 2 * h, 2 * w)"),
+            "channel 2 below",
+        ),
+        (
+            "maps beside each other",
+            _shuffle("maps.reshape(n, c, 2, 2, h, w).permute(0, 1, 2, 4, 3, 5).reshape(n, c, 2 * h, 2 * w)"),
+            "interlace",
+        ),
+        (
+            "every c-th channel",
+            _shuffle("maps.reshape(n, 2, 2, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(n, c, 2 * h, 2 * w)"),
+            "wrong channels",
+        ),
+        (
+            "turned",
+            _shuffle("maps.reshape(n, c, 2, 2, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c, 2 * h, 2 * w).flip(3)"),
+            "All numbers are there",
+        ),
+        ("copied pixels", _shuffle("maps[:, :c].repeat_interleave(2, 2).repeat_interleave(2, 3)"), "are lost"),
+        ("another shape", _shuffle("maps.reshape(n, c, 2, 2, h, w)"), "must become (2, 2, 6, 10)"),
+        ("a list", _shuffle("torch.nn.functional.pixel_shuffle(maps, 2).tolist()"), "not a list"),
+    ],
     "check_counted_step": [
         ("one input channel", _count("channels_out * kernel**2 * height * width"), "channels_in"),
         ("one output channel", _count("channels_in * kernel**2 * height * width"), "one output channel"),
@@ -132,47 +139,9 @@ WRONG = {
         ),
         (
             "a new average",
-            _follow(("    decay =", "    average = copy.deepcopy(average)\n    decay =")),
+            _follow(("    decay =", "    import copy\n    average = copy.deepcopy(average)\n    decay =")),
             "not something new",
         ),
         ("matrices alone", _follow((_UPDATE, f"if mean.ndim > 1:\n            {_UPDATE}")), "follow alike"),
-    ],
-    "check_mended_checkpoint": [
-        (
-            "as printed",
-            _checkpoint((_COPIED, "state"), (_D_LOADED, ""), (_RANDOM_SET, ""), (_PLACE_SET, "")),
-            "G's weights are not those of the moment",
-        ),
-        (
-            "no copy of moments",
-            _checkpoint(
-                (_COPIED, '{**copy.deepcopy(state), "d_optimizer": state["d_optimizer"]}'),
-            ),
-            "moments of D's optimizer are not those",
-        ),
-        (
-            "nothing loaded",
-            _checkpoint().split("def load")[0] + "def load(gan, batches, state):\n    pass\n",
-            "G's weights are not what they were",
-        ),
-        ("D's optimizer forgotten", _checkpoint((_D_LOADED, "")), "the moments of D's optimizer are not what"),
-        (
-            "the average forgotten",
-            _checkpoint(
-                (
-                    "for network, saved in zip([gan.generator, gan.discriminator, gan.ema]",
-                    "for network, saved in zip([gan.generator, gan.discriminator]",
-                )
-            ),
-            "the average (gan.ema) are not what",
-        ),
-        (
-            "counts forgotten",
-            _checkpoint(("gan.steps, gan.d_moves, gan.g_moves = state", "gan.steps, *_ = state")),
-            "gan.d_moves is 0",
-        ),
-        ("random state forgotten", _checkpoint((_RANDOM_SET, "")), "next noise"),
-        ("place forgotten", _checkpoint((_PLACE_SET, "")), "begin anew"),
-        ("a batch drawn", _checkpoint(("    networks =", "    next(batches)\n    networks =")), "disturbs"),
     ],
 }
