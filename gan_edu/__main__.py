@@ -51,14 +51,10 @@ def main(arguments: list[str] | None = None) -> int:
         print("stopped", file=sys.stderr)
         return 130
     except (ValueError, OSError, MemoryError, train.TrainingDiverged) as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        print("error:", " ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
         return 2
     finally:
         warnings.formatwarning = usual
-
-
-def _one_line(error):
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _parser():
@@ -162,34 +158,24 @@ def _write_results(options, gan, history):
         _write_generator(options, gan)
     if options.samples:
         _write(options.samples, lambda file: np.savez_compressed(file, samples=samples.numpy()))
-    failed = []
-    for name, draw in _pictures(samples, history).items() if options.out else ():
+    if options.out:
         try:
             with matplotlib.style.context("default"):  # not the reader's: theirs may ask for LaTeX
-                _write(options.out / name, lambda file, draw=draw: file.write(plots.png(draw())))
+                for name, figure in _figures(samples, history):
+                    _write(options.out / name, lambda file, figure=figure: file.write(plots.png(figure)))
         except Exception as error:
-            failed.append(f"{name} ({_one_line(error)})")
-    if failed:
-        raise ValueError(f"generator.pt is written, but not {', '.join(failed)}")
+            raise ValueError(f"generator.pt is written, but its pictures are not: {error}") from error
 
 
-def _pictures(samples, history) -> dict[str, Callable]:
-    """How each picture beside the generator is drawn."""
-
-    def sheet():
-        figure, ax = plots.panels(width=5, height=5)
-        plots.images(ax, samples[:64])
-        return figure
-
-    def curves():
-        figure, ax = plots.panels(width=5, height=3)
-        plots.losses(ax, history, smooth=max(1, len(history.discriminator) // 200))
-        return figure
-
-    pictures = {"samples.png": sheet, "losses.png": curves}
+def _figures(samples, history):
+    figure, ax = plots.panels(width=5, height=5)
+    plots.images(ax, samples[:64])
+    yield "samples.png", figure
+    figure, ax = plots.panels(width=5, height=3)
+    plots.losses(ax, history, smooth=max(1, len(history.discriminator) // 200))
+    yield "losses.png", figure
     if history.steps:  # not where Ctrl-C came before the first
-        pictures["progress.png"] = lambda: plots.film_strip(history, columns=4, rows=4)
-    return pictures
+        yield "progress.png", plots.film_strip(history, columns=4, rows=4)
 
 
 def _write(path: Path, write: Callable) -> None:

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
 import torch
-import torchvision
 from filelock import FileLock, Timeout
 
 import gan_edu
@@ -70,7 +68,6 @@ def _is_run(folder):
 
 def settings(dataset: str, images: data.Images, batches: data.Batches, seed: int, recipe: Recipe, gan) -> dict:
     """All that a run follows from, as plain data."""
-    modules = {"gan_edu": gan_edu, "torch": torch, "torchvision": torchvision, "numpy": np}
     place = dataset if dataset in data.DATASETS else str(Path(dataset).expanduser().resolve())
     return {
         "data": {"name": place, "shape": list(images.images.shape), "sha256": batches.digest},
@@ -79,7 +76,7 @@ def settings(dataset: str, images: data.Images, batches: data.Batches, seed: int
         "device": str(gan.device),
         "precision": gan.precision,
         "threads": torch.get_num_threads(),
-        "versions": {"python": platform.python_version()} | {name: m.__version__ for name, m in modules.items()},
+        "versions": {"python": platform.python_version(), "gan_edu": gan_edu.__version__, "torch": torch.__version__},
     }
 
 

@@ -33,9 +33,7 @@ class Batches:
             raise ValueError("Batches needs at least one tensor")
         for tensor in tensors:
             if not isinstance(tensor, Tensor):
-                raise TypeError(
-                    f"Batches takes tensors, not {type(tensor).__name__}: images.images, or from_numpy(array)"
-                )
+                raise TypeError(f"Batches takes tensors, not {type(tensor).__name__}: .images, or torch.tensor(array)")
             if not tensor.isfinite().all():
                 raise ValueError("the data hold NaN or infinite numbers: leave those items out, or repair them")
         lengths = [len(tensor) for tensor in tensors]

@@ -91,9 +91,10 @@ def _torchvision(dataset: type, name: str, train: bool) -> Images:
             (folder / "raw").rmdir()
             folder.rmdir()
         reason = str(error).strip().split("\n")[-1]  # torchvision tells of each mirror in turn
+        place = root / getattr(dataset, "base_folder", f"{dataset.__name__}/raw")
         raise DataNotFound(
-            f"the data set '{name}' was not found whole in {root} and could not be downloaded ({reason}); "
-            f"{_misplaced(folder)}, or set GAN_EDU_DATA to a folder that holds it; 'digits' works offline"
+            f"the data set '{name}' was not found whole in {place} and could not be downloaded ({reason}): move its "
+            "files there, or delete those that are damaged there and connect once; 'digits' works offline"
         ) from error
     finally:
         socket.setdefaulttimeout(timeout)
@@ -101,14 +102,6 @@ def _torchvision(dataset: type, name: str, train: bool) -> Images:
     images = _from_bytes(pixels if pixels.ndim == 4 else pixels[..., None])
     classes = tuple(label.split(" - ")[0] for label in found.classes)  # torchvision writes MNIST's as "3 - three"
     return Images(images, torch.as_tensor(found.targets, dtype=torch.int64), classes)
-
-
-def _misplaced(folder):
-    """What to do with the files of a data set that are there and yet do not serve."""
-    for place in (folder, folder.parent):
-        if list(place.glob("train-images*")):
-            return f"its files lie in {place}: move them to {folder / 'raw'}"
-    return f"{folder} is damaged: delete it, connect once" if folder.exists() else "connect once"
 
 
 def mnist(train: bool = True) -> Images:

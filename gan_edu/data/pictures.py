@@ -105,7 +105,9 @@ def in_folder(path: Path) -> tuple[list, list]:
             folders.clear()
             continue
         seen.add(real)
-        folders.sort(key=lambda name, folder=folder: os.path.islink(os.path.join(folder, name)))
+        folders[:] = sorted(
+            (f for f in folders if f[0] != "."), key=lambda f, here=folder: os.path.islink(f"{here}/{f}")
+        )
         places = [place for name in names if (place := Path(folder, name)).is_file() or not place.exists()]  # no pipes
         files += [(inside / place.name, partial(place.open, "rb")) for place in places]
     return files, skipped
@@ -143,6 +145,8 @@ def array_file(path: Path, size: int) -> Tensor:
         values = max((array for array in arrays if array.ndim in (3, 4)), key=np.size)
         values = values[..., None] if values.ndim == 3 else values
         values = np.moveaxis(values, -1, 1) if values.shape[-1] in (1, 3) else values
+        if values.shape[1] not in (1, 3):
+            raise NoPicture(f"neither grey nor RGB, {values.shape}")
         images = torch.from_numpy(scale(values)).contiguous()
     except Exception as error:  # damaged bytes can make a reader stumble over anything
         raise ValueError(f"{path} holds no pictures, (N, H, W), (N, H, W, C) or (N, C, H, W): {error}") from None

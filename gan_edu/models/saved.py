@@ -16,8 +16,8 @@ def load_generator(path: str | Path) -> nn.Module:
     with open(path, "rb") as file:
         try:
             saved = torch.load(file, map_location="cpu", weights_only=True)
-            generator = {n: c for n, c in vars(models).items() if n.endswith("Generator")}[saved["class"]]
-            generator = generator(**saved["settings"])
+            classes = {name: found for name, found in vars(models).items() if name.endswith("Generator")}
+            generator = classes[saved["class"]](**saved["settings"])
             generator.load_state_dict(saved["weights"])
         except Exception as error:  # damaged bytes can make a reader stumble over anything
             raise ValueError(f"{path} holds no generator of gan_edu ({type(error).__name__})") from None

@@ -95,10 +95,9 @@ def train(
                     run.check_finite()
                     bar.update(run.done - bar.n)
     except (RuntimeError, MemoryError) as error:
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and "allocate memory" not in str(error):
-            raise
-        told = f"out of memory on {gan.device}: take a smaller batch_size, narrower networks or another device"
-        raise MemoryError(told) from error
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise MemoryError(f"out of memory on {gan.device}: take a smaller batch_size or a smaller width") from error
+        raise
     except KeyboardInterrupt:  # in the middle of a step, which nobody could go on from
         received = [signal.SIGINT]
     finally:
@@ -119,10 +118,9 @@ def _signals() -> Iterator[list[int]]:
         if len(received) > 1:
             raise KeyboardInterrupt
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]  # Windows has no SIGHUP
-    numbers = [number for number in numbers if signal.getsignal(number) not in (signal.SIG_IGN, None)]
-    before = {number: signal.signal(number, note) for number in numbers}
+    stops = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    kept = signal.SIG_IGN, None
+    before = {n: signal.signal(n, note) for n in signal.Signals if n.name in stops and signal.getsignal(n) not in kept}
     try:
         yield received
     finally:
@@ -156,15 +154,20 @@ class _Run:
         """D's moves but the last, each on fresh data and noise, then one step of both."""
         self.set_rates(self.final_rate + (1 - self.final_rate) * (1 + math.cos(math.pi * self.done / self.steps)) / 2)
         for _ in range(self.d_steps - 1):
-            real, condition = _next(self.iterator, self.gan.device)
+            real, condition = self.next_batch()
             with torch.no_grad():
                 fake = self.gan.generate(self.gan.sample_noise(len(real)), condition)
             discriminator_step(self.gan, real, fake, condition)
-        real, condition = _next(self.iterator, self.gan.device)
-        if not self.looked:
-            self.looked = _look(self.gan, real, condition)
+        real, condition = self.next_batch()
         self.losses[self.done] = torch.stack(step(self.gan, real, condition=condition))
         self.done += 1
+
+    def next_batch(self):
+        real, condition = _next(self.iterator, self.gan.device)
+        if not self.looked:
+            _look(self.gan, real, condition)
+        self.looked = True
+        return real, condition
 
     def snapshot(self):
         if self.done not in self.moments or self.done in self.history.steps:
@@ -251,27 +254,23 @@ def _look(gan, real, condition):
         if not any(parameter.requires_grad for parameter in getattr(gan, name).parameters()):
             raise ValueError(f"the {name} is frozen and cannot learn: call gan.{name}.requires_grad_(True)")
     if not real.is_floating_point():
-        return True
+        return
     noise = torch.linspace(-100, 100, len(real) * gan.latent_dim).view(len(real), -1)  # not the run's random numbers
-    fake = gan.sample(noise=noise.to(real), condition=condition)
+    fake = gan.sample(noise=noise.to(next(gan.generator.parameters())), condition=condition)
     bounded, low, high = fake.abs().max() <= 1, real.min().item(), real.max().item()
+    if (bounded or real.ndim == 4) and max(-low, high) > 1.001:
+        _warn(f"the data reach from {low:.3g} to {high:.3g}: scale them to [-1, 1], where the generator's samples lie")
+    elif bounded and fake.min() < 0 <= low:
+        _warn("the data have no negative values, but the generator's samples do, as after a tanh: take 2 * data - 1")
     probe = copy.copy(gan)
     probe.discriminator = copy.deepcopy(gan.discriminator).eval()
     logits = torch.cat([probe.judge(samples, condition) for samples in (real, 100 * real, -100 * real, fake)])
-    faults = {
-        f"the data reach from {low:.3g} to {high:.3g}: scale them to [-1, 1], where the generator's samples lie": (
-            (bounded or real.ndim == 4) and max(-low, high) > 1.001
-        ),
-        "the data have no negative values, but the generator's samples do, as after a tanh: take 2 * data - 1": (
-            bounded and fake.min() < 0 <= low
-        ),
-        "the discriminator's outputs lie in [0, 1], as after a sigmoid: return logits, the loss does the rest": (
-            logits.min() >= 0 and logits.max() <= 1
-        ),
-    }
-    for fault in [fault for fault, found in faults.items() if found]:
-        warnings.warn(fault, stacklevel=4)
-    return True
+    if logits.min() >= 0 and logits.max() <= 1:
+        _warn("the discriminator's outputs lie in [0, 1], as after a sigmoid: return logits, the loss does the rest")
+
+
+def _warn(text):
+    warnings.warn(text, stacklevel=6)  # where `train` is called
 
 
 def _check_counts(**counts):
