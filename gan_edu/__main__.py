@@ -138,7 +138,7 @@ def _run(options, images, device) -> int:
         goes_on = f"--resume goes on from step {done:,}; " if checkpoint else ""
         print(f"stopped after {len(history.discriminator):,} steps: {goes_on}what was learnt so far is written")
     _write_results(options, gan, history)
-    return 128 + history.signal if history.interrupted else 0
+    return 128 + history.interrupted if history.interrupted else 0
 
 
 def _write_generator(options, gan):

@@ -269,6 +269,16 @@ def test_the_notebooks_are_those_of_the_course(notebooks):
     assert list(notebooks) == CHAPTERS
 
 
+def test_executed_notebooks_become_python_scripts():
+    from execute import METADATA
+    from nbconvert.exporters import ScriptExporter
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("x = 1")], metadata=METADATA)
+    script, resources = ScriptExporter().from_notebook_node(notebook)
+    assert resources["output_extension"] == ".py"
+    exec(compile(script, "script.py", "exec"), {})
+
+
 @each_chapter
 def test_notebook_is_small_and_its_cells_are_short(notebooks, chapter):
     assert (ROOT / "notebooks" / f"{chapter}.ipynb").stat().st_size < 2_000_000

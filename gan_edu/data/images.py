@@ -1,6 +1,7 @@
 """Image data sets as plain tensors in [-1, 1]: two that need no network, three downloads, and the reader's own."""
 
 import os
+import re
 import socket
 import tempfile
 import warnings
@@ -153,9 +154,8 @@ def image_folder(path: str | Path, size: int = 32, limit: int | None = None, bac
     if path.suffix.lower() in pictures.ARRAYS and path.is_file():
         return Images(pictures.array_file(path, size)[:limit], None, ())
     found, skipped = pictures.in_folder(path) if path.is_dir() else (pictures.in_zip(path), [])
-    files = sorted(
-        (f for f in found if not any(p.startswith((".", "__MACOSX")) for p in f[0].parts)), key=lambda f: f[0]
-    )
+    hidden = re.compile(r"(^|/)(\.|__MACOSX)")
+    files = sorted((file for file in found if not hidden.search(str(file[0]))), key=lambda file: file[0])
     if limit is not None and limit < len(files):
         files = [files[i * len(files) // limit] for i in range(limit)]
     pixels, folders = [], []
@@ -205,8 +205,7 @@ def load(name_or_path: str | Path, background: str = "white") -> Images:
     if str(name_or_path) in DATASETS:
         return DATASETS[str(name_or_path)]()
     if not os.path.exists(os.path.expanduser(name_or_path)):
-        allowed = ", ".join(DATASETS)
         raise ValueError(
-            f"unknown data set '{name_or_path}': use one of {allowed}, or an existing folder or .zip of pictures"
+            f"unknown data set '{name_or_path}': take {', '.join(DATASETS)}, or an existing folder or .zip"
         )
     return image_folder(name_or_path, background=background)

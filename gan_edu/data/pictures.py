@@ -108,8 +108,8 @@ def in_folder(path: Path) -> tuple[list, list]:
         folders[:] = sorted(
             (f for f in folders if f[0] != "."), key=lambda f, here=folder: os.path.islink(f"{here}/{f}")
         )
-        places = [place for name in names if (place := Path(folder, name)).is_file() or not place.exists()]  # no pipes
-        files += [(inside / place.name, partial(place.open, "rb")) for place in places]
+        names = [name for name in names if not Path(folder, name).is_fifo()]  # which would be waited for
+        files += [(inside / name, partial(open, Path(folder, name), "rb")) for name in names]
     return files, skipped
 
 
@@ -118,9 +118,11 @@ def in_zip(path: Path) -> list:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, NotImplementedError):
-        with path.open("rb") as file:
-            was_one = file.read(2) == b"PK"
-        what = ".zip: it was cut short or damaged, copy or download it again" if was_one else "folder, .zip or array"
+        what = (
+            ".zip: it was cut short or damaged, copy it again"
+            if path.suffix.lower() == ".zip"
+            else "folder, .zip or array"
+        )
         raise ValueError(f"{path} is no whole {what}") from None
     members = [member for member in archive.infolist() if not member.is_dir()]
     return [(PurePosixPath(m.filename.replace("\\", "/")), partial(_unpack, archive, m)) for m in members]

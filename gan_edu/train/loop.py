@@ -34,8 +34,7 @@ class History:
     steps: list[int] = field(default_factory=list)
     samples: list[Tensor] = field(default_factory=list)  # each on the CPU
     scores: list[Any] = field(default_factory=list)
-    interrupted: bool = False
-    signal: int = 0  # what interrupted it, as the system counts signals
+    interrupted: int = 0  # the number of the signal that ended the run early: 2 is Ctrl-C
 
 
 def train(
@@ -103,7 +102,7 @@ def train(
     finally:
         run.set_rates(1.0)
     if received and run.done < steps:
-        run.history.interrupted, run.history.signal = True, int(received[0])
+        run.history.interrupted = int(received[0])
     run.history.discriminator, run.history.generator = run.losses[: run.done].T.cpu().numpy()
     return run.history
 
@@ -136,7 +135,7 @@ class _Run:
     def __init__(self, gan, batches, steps, snapshots, size, condition, evaluate, final_rate, d_steps):
         self.gan, self.batches, self.iterator = gan, batches, iter(batches)
         self.steps, self.d_steps, self.final_rate, self.evaluate = steps, d_steps, final_rate, evaluate
-        self.done, self.history, self.looked = 0, History(), False
+        self.done, self.history = 0, History()
         self.losses = torch.full((steps, 2), torch.nan, device=gan.device)
         self.moments = sorted(set(np.linspace(steps, 0, snapshots).round().astype(int).tolist()))
         self.noise = gan.sample_noise(size) if snapshots else None
@@ -153,21 +152,16 @@ class _Run:
     def turn(self, step):
         """D's moves but the last, each on fresh data and noise, then one step of both."""
         self.set_rates(self.final_rate + (1 - self.final_rate) * (1 + math.cos(math.pi * self.done / self.steps)) / 2)
-        for _ in range(self.d_steps - 1):
-            real, condition = self.next_batch()
+        batches = [_next(self.iterator, self.gan.device) for _ in range(self.d_steps)]
+        if self.done == 0:
+            _look(self.gan, *batches[0])
+        for real, condition in batches[:-1]:
             with torch.no_grad():
                 fake = self.gan.generate(self.gan.sample_noise(len(real)), condition)
             discriminator_step(self.gan, real, fake, condition)
-        real, condition = self.next_batch()
+        real, condition = batches[-1]
         self.losses[self.done] = torch.stack(step(self.gan, real, condition=condition))
         self.done += 1
-
-    def next_batch(self):
-        real, condition = _next(self.iterator, self.gan.device)
-        if not self.looked:
-            _look(self.gan, real, condition)
-        self.looked = True
-        return real, condition
 
     def snapshot(self):
         if self.done not in self.moments or self.done in self.history.steps:
@@ -270,7 +264,7 @@ def _look(gan, real, condition):
 
 
 def _warn(text):
-    warnings.warn(text, stacklevel=6)  # where `train` is called
+    warnings.warn(text, stacklevel=5)  # where `train` is called
 
 
 def _check_counts(**counts):
