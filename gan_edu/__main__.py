@@ -122,7 +122,7 @@ def _run(options, images, device) -> int:
         planned = checkpoints.load(checkpoint, "plan", "run")
         steps = options.steps or planned["plan"]["steps"]
         print(f"going on from step {planned['run']['done']:,}")
-    if options.out:
+    if options.out and options.resume == bool(saved):  # what is not known any more is not made up
         made = saved or runs.settings(options.dataset, images, batches, seed, recipe, gan)
         runs.write(options.out, made | {"steps": steps})
     print(f"{len(images.images):,} images of {size}x{size}, {steps:,} steps on {gan.device}", flush=True)
@@ -131,7 +131,8 @@ def _run(options, images, device) -> int:
             gan, batches, steps, step=step, snapshots=6, final_rate=recipes.FINAL_RATE, checkpoint=checkpoint
         )
     except OSError:  # the disk is full, say: the generator is smaller than a checkpoint
-        _write_generator(options, gan)
+        if gan.steps:
+            _write_generator(options, gan)
         raise
     if history.interrupted:
         done = checkpoint and checkpoints.load(checkpoint)["run"]["done"]

@@ -18,7 +18,9 @@ from gan_edu.recipes import Recipe
 
 def name(dataset: str) -> str:
     """The name of a run: that of the whole folder, so that cats.v1 and cats.v2 are two, and `.` has one."""
-    return dataset if dataset in data.DATASETS else Path(dataset).expanduser().resolve().name.removesuffix(".zip")
+    return (
+        dataset if dataset in data.DATASETS else Path(os.path.expanduser(dataset)).resolve().name.removesuffix(".zip")
+    )
 
 
 @contextmanager
@@ -42,9 +44,9 @@ def hold(folder: Path) -> Iterator[None]:
 def saved(folder: Path, resume: bool, seed: int | None) -> dict:
     """The settings of the run that is to go on. Raises ValueError where there is none, or one that nobody asked for."""
     found = {}
-    with suppress(OSError, ValueError, TypeError):  # an old run has none; a damaged file tells nothing
-        found = dict(json.loads((folder / "run.json").read_text(encoding="utf-8")))
-        found["recipe"] = Recipe(**found["recipe"] | {"betas": tuple(found["recipe"]["betas"])})
+    with suppress(OSError, ValueError, TypeError, KeyError):  # an old run has none; a damaged file tells nothing
+        read = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        found = read | {"recipe": Recipe(**read["recipe"] | {"betas": tuple(read["recipe"]["betas"])})}
     if resume and not (folder / "checkpoint.pt").exists():
         raise ValueError(f"there is no {folder / 'checkpoint.pt'} to go on with: leave --resume out to begin")
     if resume and seed not in (None, found.get("seed", seed)):
@@ -68,7 +70,7 @@ def _is_run(folder):
 
 def settings(dataset: str, images: data.Images, batches: data.Batches, seed: int, recipe: Recipe, gan) -> dict:
     """All that a run follows from, as plain data."""
-    place = dataset if dataset in data.DATASETS else str(Path(dataset).expanduser().resolve())
+    place = dataset if dataset in data.DATASETS else str(Path(os.path.expanduser(dataset)).resolve())
     return {
         "data": {"name": place, "shape": list(images.images.shape), "sha256": batches.digest},
         "seed": seed,

@@ -158,6 +158,8 @@ def image_folder(path: str | Path, size: int = 32, limit: int | None = None, bac
     files = sorted((file for file in found if not hidden.search(str(file[0]))), key=lambda file: file[0])
     if limit is not None and limit < len(files):
         files = [files[i * len(files) // limit] for i in range(limit)]
+    with suppress(ImportError):  # who installed it has HEIC
+        __import__("pillow_heif").register_heif_opener()
     pixels, folders = [], []
     for name, opened in tqdm(files, delay=1, leave=False, unit=" files"):
         try:
@@ -172,7 +174,7 @@ def image_folder(path: str | Path, size: int = 32, limit: int | None = None, bac
     images = _from_bytes(np.stack(pixels))
     if not any(folders):
         return Images(images, None, ())
-    names = [folder or path.stem for folder in folders]
+    names = [folder or path.resolve().stem for folder in folders]
     classes = tuple(sorted(set(names)))
     return Images(images, torch.tensor([classes.index(name) for name in names]), classes)
 

@@ -9,7 +9,6 @@ import os
 import warnings
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -33,8 +32,6 @@ class NoPicture(ValueError):
 
 def read(name: PurePosixPath, opened: Callable, size: int, background: str) -> list[np.ndarray]:
     """Each frame or page of a picture: upright, its centred square, resized: `(size, size, 3)` bytes."""
-    with suppress(ImportError):  # who installed it has HEIC
-        __import__("pillow_heif").register_heif_opener()
     head = b""
     try:
         with opened() as file, warnings.catch_warnings(action="ignore"):  # of many pixels; too many raise

@@ -258,7 +258,7 @@ def _look(gan, real, condition):
         _warn("the data have no negative values, but the generator's samples do, as after a tanh: take 2 * data - 1")
     probe = copy.copy(gan)
     probe.discriminator = copy.deepcopy(gan.discriminator).eval()
-    logits = torch.cat([probe.judge(samples, condition) for samples in (real, 100 * real, -100 * real, fake)])
+    logits = torch.cat([probe.judge(samples, condition) for samples in (real, 100 * real, -100 * real)])
     if logits.min() >= 0 and logits.max() <= 1:
         _warn("the discriminator's outputs lie in [0, 1], as after a sigmoid: return logits, the loss does the rest")
 
