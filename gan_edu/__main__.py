@@ -109,8 +109,8 @@ def _run(options, images, device) -> int:
     saved = runs.saved(options.out, options.resume, options.seed) if options.out else {}
     size = images.images.shape[-1]
     tiny = size == 8  # chapter 05's; one thread, because on more, networks this small only lose time
-    usual = recipes.RECIPES[size] if tiny else recipes.fast(device)
-    recipe = options.recipe = saved.get("recipe", usual)  # also where it was another device's
+    # A run goes on by its own recipe, also where it was another device's.
+    recipe = options.recipe = saved.get("recipe") or (recipes.RECIPES[size] if tiny else recipes.fast(device))
     if tiny:
         torch.set_num_threads(1)
     seed = saved.get("seed", 0) if options.seed is None else options.seed
@@ -119,9 +119,7 @@ def _run(options, images, device) -> int:
     checkpoint = options.out and options.out / "checkpoint.pt"
     steps = options.steps or recipe.steps
     if options.resume:
-        planned = checkpoints.load(checkpoint, "plan", "run")
-        steps = options.steps or planned["plan"]["steps"]
-        print(f"going on from step {planned['run']['done']:,}")
+        steps = options.steps or checkpoints.load(checkpoint, "plan", "run")["plan"]["steps"]
     if options.out and options.resume == bool(saved):  # what is not known any more is not made up
         made = saved or runs.settings(options.dataset, images, batches, seed, recipe, gan)
         runs.write(options.out, made | {"steps": steps})

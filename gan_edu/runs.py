@@ -3,7 +3,6 @@
 import json
 import os
 import platform
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,7 +33,7 @@ def hold(folder: Path) -> Iterator[None]:
         who = holder.read_text(encoding="utf-8") if holder.exists() else "another process"
         raise ValueError(f"{folder} is in use by {who}: wait for it to end, or take another folder") from None
     try:
-        holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
         yield
     finally:
         holder.unlink(missing_ok=True)
@@ -50,8 +49,7 @@ def saved(folder: Path, resume: bool, seed: int | None) -> dict:
     if resume and not (folder / "checkpoint.pt").exists():
         raise ValueError(f"there is no {folder / 'checkpoint.pt'} to go on with: leave --resume out to begin")
     if resume and seed not in (None, found.get("seed", seed)):
-        told = f"the run in {folder} has --seed {found['seed']}"
-        raise ValueError(f"{told}: leave --seed out to go on with it, or begin another in another --out")
+        raise ValueError(f"the run in {folder} has --seed {found['seed']}: leave --seed out, or name another --out")
     if not resume and _is_run(folder):
         about = f" on {found['data']['name']}" if found else ""
         raise ValueError(f"{folder} holds a run{about}: add --resume to go on with it, or name another --out")
@@ -60,12 +58,10 @@ def saved(folder: Path, resume: bool, seed: int | None) -> dict:
 
 def _is_run(folder):
     """Is there anything to lose? A run that stopped before its first step is nothing."""
-    try:
-        return (folder / "generator.pt").exists() or checkpoints.load(folder / "checkpoint.pt")["run"]["done"] > 0
-    except FileNotFoundError:
-        return False
-    except (ValueError, KeyError):
-        return True  # a damaged file is for its owner to judge
+    generator, checkpoint = folder / "generator.pt", folder / "checkpoint.pt"
+    with suppress(ValueError, KeyError):
+        return generator.exists() or (checkpoint.exists() and checkpoints.load(checkpoint)["run"]["done"] > 0)
+    return True  # a damaged file is for its owner to judge
 
 
 def settings(dataset: str, images: data.Images, batches: data.Batches, seed: int, recipe: Recipe, gan) -> dict:

@@ -79,9 +79,8 @@ def train(
     run = _Run(gan, batches, steps, snapshots, snapshot_size, snapshot_condition, evaluate, final_rate, d_steps)
     if checkpoint is not None and Path(checkpoint).exists():
         run.load_state_dict(checkpoints.load(checkpoint, *run.PARTS), checkpoint)
-    bar = tqdm(total=steps, initial=run.done, disable=not progress, leave=False)
     try:
-        with bar, _signals() as received:
+        with tqdm(total=steps, initial=run.done, disable=not progress, leave=False) as bar, _signals() as received:
             while True:
                 run.snapshot()
                 ends = run.done == steps or bool(received)
@@ -101,8 +100,7 @@ def train(
         received = [signal.SIGINT]
     finally:
         run.set_rates(1.0)
-    if received and run.done < steps:
-        run.history.interrupted = int(received[0])
+    run.history.interrupted = int(received[0]) if received and run.done < steps else 0
     run.history.discriminator, run.history.generator = run.losses[: run.done].T.cpu().numpy()
     return run.history
 
@@ -253,18 +251,14 @@ def _look(gan, real, condition):
     fake = gan.sample(noise=noise.to(next(gan.generator.parameters())), condition=condition)
     bounded, low, high = fake.abs().max() <= 1, real.min().item(), real.max().item()
     if (bounded or real.ndim == 4) and max(-low, high) > 1.001:
-        _warn(f"the data reach from {low:.3g} to {high:.3g}: scale them to [-1, 1], where the generator's samples lie")
+        warnings.warn(f"the data reach from {low:.3g} to {high:.3g}: scale them to [-1, 1], as samples", stacklevel=4)
     elif bounded and fake.min() < 0 <= low:
-        _warn("the data have no negative values, but the generator's samples do, as after a tanh: take 2 * data - 1")
+        warnings.warn("data have no negative values, samples have, as after a tanh: take 2 * data - 1", stacklevel=4)
     probe = copy.copy(gan)
     probe.discriminator = copy.deepcopy(gan.discriminator).eval()
     logits = torch.cat([probe.judge(samples, condition) for samples in (real, 100 * real, -100 * real)])
     if logits.min() >= 0 and logits.max() <= 1:
-        _warn("the discriminator's outputs lie in [0, 1], as after a sigmoid: return logits, the loss does the rest")
-
-
-def _warn(text):
-    warnings.warn(text, stacklevel=5)  # where `train` is called
+        warnings.warn("D's outputs lie in [0, 1], as after a sigmoid: return logits, which losses take", stacklevel=4)
 
 
 def _check_counts(**counts):
