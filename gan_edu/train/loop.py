@@ -80,18 +80,7 @@ def train(
     if checkpoint is not None and Path(checkpoint).exists():
         run.load_state_dict(checkpoints.load(checkpoint, *run.PARTS), checkpoint)
     try:
-        with tqdm(total=steps, initial=run.done, disable=not progress, leave=False) as bar, _signals() as received:
-            while True:
-                run.snapshot()
-                ends = run.done == steps or bool(received)
-                if checkpoint is not None and (run.done % save_every == 0 or ends):
-                    checkpoints.save(checkpoint, run.state_dict())  # also before the first step: to fail early
-                if ends:
-                    break
-                run.turn(step)
-                if run.done % 100 == 0 or run.done == steps or run.done in run.moments:
-                    run.check_finite()
-                    bar.update(run.done - bar.n)
+        received = run.play(step, checkpoint, save_every, progress)
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
             raise MemoryError(f"out of memory on {gan.device}: take a smaller batch_size or a smaller width") from error
@@ -146,6 +135,21 @@ class _Run:
     def set_rates(self, share):
         for group, rate in zip(self.groups(), self.rates, strict=True):
             set_rate(group, rate * share)
+
+    def play(self, step, checkpoint, save_every, progress):
+        """Step after step to the last, or to the first signal to stop; returns the signals that came."""
+        with tqdm(total=self.steps, initial=self.done, disable=not progress, leave=False) as bar, _signals() as received:
+            while True:
+                self.snapshot()
+                ends = self.done == self.steps or bool(received)
+                if checkpoint is not None and (self.done % save_every == 0 or ends):
+                    checkpoints.save(checkpoint, self.state_dict())  # also before the first step: to fail early
+                if ends:
+                    return received
+                self.turn(step)
+                if self.done % 100 == 0 or self.done == self.steps or self.done in self.moments:
+                    self.check_finite()
+                    bar.update(self.done - bar.n)
 
     def turn(self, step):
         """D's moves but the last, each on fresh data and noise, then one step of both."""
