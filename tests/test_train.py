@@ -615,6 +615,14 @@ def test_ctrl_c_in_an_evaluation_keeps_steps_samples_and_scores_together(interru
     assert len(history.steps) == len(history.samples) == len(history.scores) == interrupted_call - 1
 
 
+def test_ctrl_c_in_the_last_evaluation_is_told_too():
+    def evaluate(gan):
+        if gan.steps == 10:
+            raise KeyboardInterrupt
+
+    assert train.train(mlp_gan(), points(), 10, snapshots=3, evaluate=evaluate, progress=False).interrupted
+
+
 def test_divergence_is_told_before_a_snapshot_is_judged():
     def explode(real_logits, fake_logits):
         return real_logits.sum() * torch.inf

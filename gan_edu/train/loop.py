@@ -89,7 +89,7 @@ def train(
         received = [signal.SIGINT]
     finally:
         run.set_rates(1.0)
-    run.history.interrupted = int(received[0]) if received and run.done < steps else 0
+    run.history.interrupted = int(received[0]) if received else 0
     run.history.discriminator, run.history.generator = run.losses[: run.done].T.cpu().numpy()
     return run.history
 
@@ -137,15 +137,16 @@ class _Run:
             set_rate(group, rate * share)
 
     def play(self, step, checkpoint, save_every, progress):
-        """Step after step to the last, or to the first signal to stop; returns the signals that came."""
-        with tqdm(total=self.steps, initial=self.done, disable=not progress, leave=False) as bar, _signals() as received:
+        """Step after step to the last, or to the first signal to stop; returns the signals that stopped it."""
+        bar = tqdm(total=self.steps, initial=self.done, disable=not progress, leave=False)
+        with bar, _signals() as received:
             while True:
                 self.snapshot()
                 ends = self.done == self.steps or bool(received)
                 if checkpoint is not None and (self.done % save_every == 0 or ends):
                     checkpoints.save(checkpoint, self.state_dict())  # also before the first step: to fail early
                 if ends:
-                    return received
+                    return received if self.done < self.steps else []
                 self.turn(step)
                 if self.done % 100 == 0 or self.done == self.steps or self.done in self.moments:
                     self.check_finite()
