@@ -252,18 +252,18 @@ def _look(gan, real, condition):
             raise ValueError(f"the {name} is frozen and cannot learn: call gan.{name}.requires_grad_(True)")
     if not real.is_floating_point():
         return
-    noise = torch.linspace(-100, 100, len(real) * gan.latent_dim).view(len(real), -1)  # not the run's random numbers
+    noise = torch.linspace(-1e6, 1e6, len(real) * gan.latent_dim).view(len(real), -1)  # not the run's random numbers
     fake = gan.sample(noise=noise.to(next(gan.generator.parameters())), condition=condition)
     bounded, low, high = fake.abs().max() <= 1, real.min().item(), real.max().item()
     if (bounded or real.ndim == 4) and max(-low, high) > 1.001:
-        warnings.warn(f"the data reach from {low:.3g} to {high:.3g}: scale them to [-1, 1], as samples", stacklevel=4)
+        warnings.warn(f"the data reach from {low:.3g} to {high:.3g}: scale them to [-1, 1], as samples", stacklevel=6)
     elif bounded and fake.min() < 0 <= low:
-        warnings.warn("data have no negative values, samples have, as after a tanh: take 2 * data - 1", stacklevel=4)
+        warnings.warn("data have no negative values, samples have, as after a tanh: take 2 * data - 1", stacklevel=6)
     probe = copy.copy(gan)
     probe.discriminator = copy.deepcopy(gan.discriminator).eval()
-    logits = torch.cat([probe.judge(samples, condition) for samples in (real, 100 * real, -100 * real)])
+    logits = torch.cat([probe.judge(samples, condition) for samples in (real, 1e6 * real, -1e6 * real)])
     if logits.min() >= 0 and logits.max() <= 1:
-        warnings.warn("D's outputs lie in [0, 1], as after a sigmoid: return logits, which losses take", stacklevel=4)
+        warnings.warn("D's outputs lie in [0, 1], as after a sigmoid: return logits, which losses take", stacklevel=6)
 
 
 def _check_counts(**counts):
