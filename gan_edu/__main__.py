@@ -120,9 +120,10 @@ def _run(options, images, device) -> int:
     steps = options.steps or recipe.steps
     if options.resume:
         steps = options.steps or checkpoints.load(checkpoint, "plan", "run")["plan"]["steps"]
+    elif checkpoint:
+        checkpoint.unlink(missing_ok=True)  # of a run that never made a step
     if options.out and options.resume == bool(saved):  # what is not known any more is not made up
-        made = saved or runs.settings(options.dataset, images, batches, seed, recipe, gan)
-        runs.write(options.out, made | {"steps": steps})
+        runs.write(options.out, saved or runs.settings(options.dataset, images, batches, seed, recipe, gan), steps)
     print(f"{len(images.images):,} images of {size}x{size}, {steps:,} steps on {gan.device}", flush=True)
     try:
         history = train.train(

@@ -78,7 +78,7 @@ def settings(dataset: str, images: data.Images, batches: data.Batches, seed: int
     }
 
 
-def write(folder: Path, settings: dict) -> None:
+def write(folder: Path, settings: dict, steps: int) -> None:
     """Write the settings beside the run."""
-    text = json.dumps(settings | {"recipe": settings["recipe"]._asdict()}, indent=1)
+    text = json.dumps(settings | {"recipe": settings["recipe"]._asdict(), "steps": steps}, indent=1)
     checkpoints.write_whole(folder / "run.json", lambda file: file.write(text.encode()))
