@@ -1,6 +1,7 @@
 """The players and what belongs to them: a `GAN` is two networks, two optimizers, a loss and a prior."""
 
 import copy
+import inspect
 
 import torch
 from torch import Tensor, nn
@@ -144,7 +145,22 @@ class GAN:
 
 
 def _call(network, x, condition):
-    return network(x) if condition is None else network(x, condition)
+    try:
+        return network(x) if condition is None else network(x, condition)
+    except (TypeError, RuntimeError, AttributeError) as error:
+        if advice := _advice(network, x, condition):
+            raise ValueError(f"{type(network).__name__} {advice}") from error
+        raise
+
+
+def _advice(network, x, condition):
+    """What to do about a call that failed; None where that is not known."""
+    if not isinstance(x, Tensor):
+        return f"takes tensors, not {type(x).__name__}: torch.as_tensor(x, dtype=torch.float32)"
+    if condition is not None and len(inspect.signature(network.forward).parameters) < 2:
+        return "takes no condition: let the batches hold real samples alone, as Batches(images) does, without labels"
+    own = next((parameter.dtype for parameter in network.parameters()), x.dtype)
+    return None if x.dtype == own else f"computes in {own} but was given {x.dtype}: use data.to({own})"
 
 
 def _parameters(optimizer):
