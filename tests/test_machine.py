@@ -102,8 +102,8 @@ def test_bfloat16_that_a_gpu_only_imitates_is_not_measured(monkeypatch):
     monkeypatch.setattr(machine, "_least_seconds", lambda work, enough: 1.0)
     monkeypatch.setattr(machine, "_bytes_to_copy", lambda device: 2**10)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
-    for name in ("randn", "zeros"):
-        monkeypatch.setattr(torch, name, lambda *size, device, make=getattr(torch, name): make(*size))
+    for make in (torch.randn, torch.zeros):
+        monkeypatch.setattr(torch, make.__name__, lambda *size, device, make=make: make(*size))
     found = machine.floor("cuda", size=8)
     assert found.float32 == 2 * 8**3 and math.isnan(found.bfloat16) and found.copy == 2 * 2**10
     assert machine.floor("cpu", size=8).bfloat16 == 2 * 8**3
