@@ -168,23 +168,19 @@ class CapturedStep:
         groups = _groups(gan)
         if not all(group["capturable"] for group in groups):
             _set_adam(gan, capturable=True)
-        new = groups[len(self.rates) :]
-        self.rates += [torch.tensor(float(group["lr"]), device=gan.device) for group in new]
+        self.rates += [torch.tensor(float(group["lr"]), device=gan.device) for group in groups[len(self.rates) :]]
         for group, rate in zip(groups, self.rates, strict=True):
             if group["lr"] is not rate:
                 group["lr"] = rate.fill_(group["lr"])
 
     def _case(self, gan, given):
         """What a graph takes as it was when it was recorded, though it may be changed between two steps."""
-        groups = _groups(gan)
         return (
             due(gan.d_terms, gan.d_moves),
             due(gan.g_terms, gan.g_moves),
             (gan.precision, gan.updates, gan.loss, gan.one_batch, gan.ema_decay, gan.ema_warmup),
-            tuple(value for group in groups for value in group.values() if not isinstance(value, list)),
-            tuple(weight.requires_grad for group in groups for weight in group["params"]),
-            tuple(module.training for player in (gan.generator, gan.discriminator) for module in player.modules()),
-            tuple(map(id, _parts(gan))),
+            tuple(value for group in _groups(gan) for value in group.values() if not isinstance(value, list)),
+            tuple((id(part), getattr(part, "training", getattr(part, "requires_grad", None))) for part in _parts(gan)),
             tuple(None if tensor is None else (tensor.shape, tensor.dtype) for tensor in given),
         )
 
@@ -221,8 +217,9 @@ def _groups(gan):
 
 
 def _parts(gan):
-    """What a graph reads and writes and somebody may exchange: networks, weights, and what Adam remembers of them."""
-    yield from gan.networks().values()
+    """What a graph takes part in and somebody may exchange: layers, weights, and what Adam remembers of them."""
+    for network in gan.networks().values():
+        yield from network.modules()
     for optimizer in gan.optimizers().values():
         for weight in (weight for group in optimizer.param_groups for weight in group["params"]):
             yield from (weight, *optimizer.state.get(weight, {}).values())

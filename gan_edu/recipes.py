@@ -95,9 +95,8 @@ MIDDLE = {"g_width": 64, "d_width": 48, "batch_size": 128, "g_rate": 2e-3, "d_ra
 def fast(device: torch.device | str = "cpu") -> Recipe:
     """The recipe of the fast pair: small networks on a CPU, wide ones on a GPU with bfloat16, else MIDDLE."""
     device = torch.device(device)
-    if device.type == "cpu":
-        return FAST
-    return FAST._replace(**(WIDE if pick_precision(device) == "bfloat16" else MIDDLE))
+    wider = WIDE if pick_precision(device) == "bfloat16" else MIDDLE
+    return FAST if device.type == "cpu" else FAST._replace(**wider)
 
 
 def pictures(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:

@@ -207,8 +207,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 
 @functools.cache
 def _automatic_device():
-    with warnings.catch_warnings(record=True) as said:  # where a driver is too old, PyTorch counts no GPU and warns
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="always") as said:  # of an old driver; then no GPU is counted
         counted = torch.cuda.is_available()
     reason = _why_not("cuda") if counted else str(said[0].message) if said else ""
     if reason:
@@ -220,8 +219,7 @@ def _automatic_device():
 def _why_not(device):
     """Why this device cannot multiply two matrices, in one line; "" where it can."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an old card PyTorch warns in many lines; the error says it in one
+        with warnings.catch_warnings(action="ignore"):  # of an old card, in many lines; the error says it in one
             (torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)).sum().item()
         return ""
     except RuntimeError as error:
