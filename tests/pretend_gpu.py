@@ -31,7 +31,6 @@ import torch._dynamo  # an optimizer would import it, and it lists what stands i
 from recorded_graph import STAND_INS
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
 
 GPU, CPU = torch.device("cuda", 0), torch.device("cpu")
 
@@ -51,7 +50,11 @@ def put(x: Tensor, gpu: bool = True) -> Tensor:
 
 
 def tensors_in(x) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(x) if isinstance(leaf, Tensor)]
+    """Those in nested tuples, lists and dictionaries. (PyTorch's own `tree_leaves` would be most of the time spent.)"""
+    if isinstance(x, Tensor):
+        return [x]
+    parts = x.values() if isinstance(x, dict) else x if isinstance(x, tuple | list) else ()
+    return [tensor for part in parts for tensor in tensors_in(part)]
 
 
 def is_cuda(device) -> bool:

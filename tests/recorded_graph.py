@@ -1,8 +1,8 @@
 """A CUDA graph, played on the CPU: what it recorded is done again, on the very same tensors and with the same numbers.
 
 `STAND_INS` holds what takes the place of the names in `torch.cuda` that `accelerate.CapturedStep` uses. They are as
-strict as CUDA where that matters: a recording must run on the stream that was warmed up, which has waited for the one
-outside; while it runs no garbage is collected; and where it fails, PyTorch leaves its stream as the current one.
+strict as CUDA where that matters: a recording runs on the stream that was warmed up, which has waited for the one
+outside; nothing in it may wait for the device; and where it fails, PyTorch leaves its stream as the current one.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ class RecordedGraph:
 
     def __init__(self):
         self.operations, self.replays = [], 0
+        self.collected = None  # could garbage be collected while it was recorded? A dead graph among it would end that
 
     def replay(self):
         self.replays += 1
@@ -41,7 +42,7 @@ class Recorder(TorchDispatchMode):
     def __enter__(self):
         assert self.stream is Stream.current, "recorded on another stream than the one that was warmed up"
         assert self.stream.waits_for, "the stream outside may still be writing what is read here"
-        assert not gc.isenabled(), "garbage that is collected now may hold a dead graph, which ends the recording"
+        self.graph.collected = gc.isenabled()
         self.random = torch.get_rng_state()
         return super().__enter__()
 

@@ -436,6 +436,7 @@ def test_capturing_leaves_the_game_and_the_random_numbers_as_they_were(cuda_on_t
         before, random = everything(gan), torch.get_rng_state()
         graph, places, _ = step._capture(gan, (real, None, None))
         assert graph.replays == 0 and graph.operations and places[1:] == [None, None]
+        assert graph.collected is False and gc.isenabled()
         assert torch.equal(torch.get_rng_state(), random)
         moments = [leaf for state in gan.d_optimizer.state.values() for leaf in state.values()]
         if moved:
