@@ -1,8 +1,8 @@
 """A CUDA graph, played on the CPU: what it recorded is done again, on the very same tensors and with the same numbers.
 
 `STAND_INS` holds what takes the place of the names in `torch.cuda` that `accelerate.CapturedStep` uses. They are as
-strict as CUDA where that matters: a recording runs on the stream that was warmed up, which has waited for the one
-outside; nothing in it may wait for the device; and where it fails, PyTorch leaves its stream as the current one.
+strict as CUDA where that matters: a recording runs on a stream that has waited for the one outside; nothing in it may
+wait for the device; and where it fails, PyTorch leaves its stream as the current one.
 """
 
 import contextlib
@@ -37,11 +37,11 @@ class Recorder(TorchDispatchMode):
 
     def __init__(self, graph, stream=None):
         super().__init__()
-        self.graph, self.stream, self.changed = graph, stream, []
+        self.graph, self.stream, self.changed = graph, stream or Stream(), []
 
     def __enter__(self):
-        assert self.stream is Stream.current, "recorded on another stream than the one that was warmed up"
-        assert self.stream.waits_for, "the stream outside may still be writing what is read here"
+        assert self.stream.waits_for, "what was warmed up on another stream may still be writing what is read here"
+        self.outside, Stream.current = Stream.current, self.stream
         self.graph.collected = gc.isenabled()
         self.random = torch.get_rng_state()
         return super().__enter__()
@@ -52,8 +52,8 @@ class Recorder(TorchDispatchMode):
             for tensor, before in reversed(self.changed):
                 tensor.copy_(before)
         torch.set_rng_state(self.random)
-        if error[0] is not None:  # `capture_end` raises, and the line that would leave the stream is never reached
-            Stream.current = self.stream
+        if error[0] is None:  # else `capture_end` raises, and the line that leaves the stream is never reached
+            Stream.current = self.outside
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs = kwargs or {}
