@@ -322,10 +322,12 @@ class FewSteps(ast.NodeTransformer):
         self.steps = steps
 
     def visit_Assign(self, node):
-        names = [target.id for target in node.targets if isinstance(target, ast.Name)]
-        if names and all(name.upper().endswith("STEPS") for name in names) and isinstance(node.value, ast.Constant):
-            if isinstance(node.value.value, int):
-                node.value = ast.copy_location(ast.Constant(min(node.value.value, self.steps)), node.value)
+        for target in node.targets:
+            several = isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple)
+            for name, value in zip(target.elts, node.value.elts, strict=True) if several else [(target, node.value)]:
+                number = isinstance(value, ast.Constant) and isinstance(value.value, int)
+                if number and isinstance(name, ast.Name) and name.id.upper().endswith("STEPS"):
+                    value.value = min(value.value, self.steps)
         return node
 
 

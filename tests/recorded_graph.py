@@ -18,6 +18,7 @@ class RecordedGraph:
 
     def __init__(self):
         self.operations, self.replays = [], 0
+        self.stream = None  # it was recorded on
         self.collected = None  # could garbage be collected while it was recorded? A dead graph among it would end that
 
     def replay(self):
@@ -42,7 +43,7 @@ class Recorder(TorchDispatchMode):
     def __enter__(self):
         assert self.stream.waits_for, "what was warmed up on another stream may still be writing what is read here"
         self.outside, Stream.current = Stream.current, self.stream
-        self.graph.collected = gc.isenabled()
+        self.graph.collected, self.graph.stream = gc.isenabled(), self.stream
         self.random = torch.get_rng_state()
         return super().__enter__()
 

@@ -446,6 +446,15 @@ def test_capturing_leaves_the_game_and_the_random_numbers_as_they_were(cuda_on_t
             assert equal(everything(gan.generator), before[: len(everything(gan.generator))])
 
 
+def test_warm_up_and_recording_share_a_stream_beside_the_one_outside(cuda_on_the_cpu, monkeypatch):
+    gan, real, noise, _ = game(n=8)
+    step, play, streams = captured(gan), accelerate.fast_step, []
+    monkeypatch.setattr(accelerate, "fast_step", lambda *given: streams.append(Stream.current) or play(*given))
+    graph, *_ = step._capture(gan, (real, noise, None))
+    assert streams == [graph.stream] * 4 and graph.stream is not Stream.current
+    assert Stream.current in graph.stream.waits_for and graph.stream in Stream.current.waits_for
+
+
 def test_a_graph_reads_its_own_places_not_the_callers_tensors(cuda_on_the_cpu):
     gan, real, noise, _ = game()
     step = captured(gan)

@@ -30,7 +30,7 @@ from gan_edu.exercises import core
 from gan_edu.playground import program
 
 # Steps that a chapter's trainings have at most, where 20 would not show what its cells look for.
-STEPS = {"00_start_here": 1500}
+STEPS = {"00_start_here": 60, "03_the_training_step": 60, "04_a_first_gan": 60}
 NUMBERED = [path for path in notebook_paths() if path.parent.name == "notebooks"]
 RIGHT = getattr(test_exercises, "RIGHT", {})
 
@@ -209,7 +209,14 @@ def test_devices_do_not_mix(gpu):
     raises(TypeError, "Tensor.cpu", lambda: there.numpy(), lambda: np.asarray(there))
     raises(RuntimeError, "generator", lambda: torch.randn(3, device=gpu, generator=torch.Generator()))
     there[:2] = here[:2]  # a copy
-    results = (there + 1, there * torch.tensor(2.0), there[first], there.sort().values, [*there][0], there.double().T)
+    results = (
+        there + 1,
+        there * torch.tensor(2.0),
+        there[first],
+        there.sort().values,
+        [*there][0],
+        there.double()[None].T,
+    )
     results += (there.to("cpu").to(there), torch.zeros_like(there), here.cuda(), there.clone().data, there > 0)
     assert {str(x.device) for x in results} == {"cuda:0"}
     assert {x.device.type for x in (there.cpu(), there.to("cpu"), here, here.to(torch.float64))} == {"cpu"}
@@ -243,5 +250,5 @@ def test_nothing_is_left_behind():
 def test_shortening_is_by_settings():
     assert at_most(lambda images, steps=1000: steps, steps=20)(0) == 20
     assert at_most(lambda images, steps=1000: steps, steps=20)(0, steps=5) == 5
-    tree = FewSteps(20).visit(ast.parse("STEPS = 3_000\nD_STEPS = 5\nn = 3_000\nRATE_STEPS = 0.5"))
-    assert ast.unparse(tree) == "STEPS = 20\nD_STEPS = 5\nn = 3000\nRATE_STEPS = 0.5"
+    tree = FewSteps(20).visit(ast.parse("STEPS = 3_000\nD_STEPS, n = 5, 3_000\nG_STEPS, RATE = 900, 0.5"))
+    assert ast.unparse(tree) == "STEPS = 20\nD_STEPS, n = (5, 3000)\nG_STEPS, RATE = (20, 0.5)"
