@@ -167,7 +167,7 @@ class CapturedStep:
         """Adam as a graph needs it, also after it was loaded: its rates on the device, each in one place for ever."""
         groups = _groups(gan)
         if not all(group["capturable"] for group in groups):
-            _set_adam(gan, capturable=True)
+            _set_adam(gan, capturable=True, fused=True, foreach=False)
         self.rates += [torch.tensor(float(group["lr"]), device=gan.device) for group in groups[len(self.rates) :]]
         for group, rate in zip(groups, self.rates, strict=True):
             if group["lr"] is not rate:
