@@ -530,7 +530,7 @@ def test_a_captured_step_follows_every_change_of_settings(change, cuda_on_the_cp
         before = learners(gan)
         change(gan)
         if not graph:
-            accelerate.fused_adam(gan)  # as it stays in a captured step; an Adam that was loaded would round otherwise
+            captured(gan)  # Adam as it stays in a captured step; one that was loaded would round otherwise
         losses = [step(gan, real, noise) for _ in range(4)]  # in the third R1 is due
         moved = [after - old for after, old in zip(learners(gan), before, strict=True)]
         ends.append([torch.tensor([*start, *losses]), *learners(gan), *moved])
