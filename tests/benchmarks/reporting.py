@@ -18,7 +18,7 @@ try:
     import IPython.display  # noqa: F401
 except ImportError:  # nor IPython, which `plots` shows pictures in notebooks with, and nothing here does
     shown = types.ModuleType("IPython.display")
-    shown.display = shown.DisplayHandle = print
+    shown.display, shown.DisplayHandle = print, object
     sys.modules |= {"IPython": types.ModuleType("IPython"), "IPython.display": shown}
 
 from gan_edu import plots  # noqa: E402
