@@ -299,13 +299,14 @@ def test_a_profiler_that_fails_costs_its_own_numbers_alone(monkeypatch):
 
 BARE = """
 import sys
+from importlib.machinery import PathFinder
 
-class Lacking:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {lacking}:
-            raise ImportError(f"a bare machine lacks {{name}}")
+class Bare:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return None if name.partition(".")[0] in {lacking} else PathFinder.find_spec(name, path, target)
 
-sys.meta_path.insert(0, Lacking())
+sys.meta_path = [Bare if finder is PathFinder else finder for finder in sys.meta_path]
 """
 LACKING = "nbformat IPython ipywidgets nbval hypothesis torchmetrics jupyter_client nbclient nbconvert".split()
 
