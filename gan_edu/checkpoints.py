@@ -80,17 +80,18 @@ def random_state() -> dict:
     kind, keys, *rest = np.random.get_state()
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],  # wakes no GPU that nobody uses
         "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), *rest],
         "python": random.getstate(),
     }
 
 
 def set_random_state(state: dict) -> None:
-    """Put every random number generator where it stood."""
+    """Put every random number generator where it stood; there may be more or fewer GPUs now."""
     torch.set_rng_state(state["torch"])
-    if torch.cuda.is_available() and state["cuda"]:
-        torch.cuda.set_rng_state_all(state["cuda"])
+    if torch.cuda.is_initialized():
+        for index, cuda in enumerate(state["cuda"][: torch.cuda.device_count()]):
+            torch.cuda.set_rng_state(cuda, index)
     kind, keys, *rest = state["numpy"]
     np.random.set_state((kind, keys.numpy().astype(np.uint32), *rest))
     version, numbers, gauss = state["python"]

@@ -14,7 +14,11 @@ WRONG = {
     ],
     "check_five_questions": [
         ("square of the mean", "my_answers = [12.25, 0.1438, -0.5, 3, 0.75]", "square of the mean"),
-        ("bits, and where to read", "my_answers = [15.167, 0.2075, -0.5, 3, 0.75]", "natural logarithm; read chapter 3"),
+        (
+            "bits, and where to read",
+            "my_answers = [15.167, 0.2075, -0.5, 3, 0.75]",
+            "natural logarithm; read chapter 3",
+        ),
         ("KL the other way", "my_answers = [15.167, 0.1308, -0.5, 3, 0.75]", "KL(q || p)"),
         ("no detach", "my_answers = [15.167, 0.1438, -0.5, 6, 0.75]", "without detach"),
         ("sign", "my_answers = [15.167, 0.1438, 0.5, 3, 0.75]", "check the sign"),
