@@ -12,6 +12,7 @@ One module per idea; imports point one way, from the bottom of this list to its 
 ``recipes``     settings that work, for the plane and for images of each size
 ``machine``     what the reader's machine can do
 ``plots``       every picture the notebooks draw, each with its alternative text
+``runs``        the folder that the command line keeps a run in
 ``playground``  the interactive explorers
 ``exercises``   one file per chapter, one checker per exercise, with hints
 

@@ -8,34 +8,53 @@ examples:
   python -m gan_edu train digits --seed 1 --samples s.npz  1,000 samples as numbers: samples (1000, 1, 8, 8) in [-1, 1]
 
   python -m gan_edu train mnist --resume                   goes on with a run that was stopped, bit for bit
+  python -m gan_edu train mnist --resume --steps 9000      makes it longer, also when it was finished
 
-Ctrl-C ends a run early and still writes what was learnt so far. Chapters 05 and 06 of the course explain what happens.
-The generator comes back with
-  saved = torch.load("generator.pt")
-  generator = getattr(gan_edu.models, saved["class"])(**saved["settings"])
-  generator.load_state_dict(saved["weights"])
+Ctrl-C ends a run early: what was learnt so far is written, and --resume goes on from that step. A run is never written
+over: a folder that holds one takes --resume, or you name another --out. Chapters 05 and 06 of the course explain what
+happens. New pictures, in Python, from the generator that was written (load only files you trust):
+  import torch, torchvision
+  from gan_edu import models
+  generator = models.load_generator("runs/digits/generator.pt")
+  pictures = generator(torch.randn(64, generator.latent_dim))
+  torchvision.utils.save_image(pictures, "new.png", normalize=True, value_range=(-1, 1))
 """
 
 import argparse
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
+import matplotlib.style
 import numpy as np
 import torch
 
-from gan_edu import accelerate, checkpoints, data, machine, plots, recipes, train
+from gan_edu import accelerate, checkpoints, data, machine, plots, recipes, runs, train
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns the exit status: 0, or 2 after one line that says what was wrong."""
+    """Run the command; returns the exit status: 0, 128 and its number after a signal (Ctrl-C: 130), else 2.
+
+    Before 2 comes one line that says what was wrong.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # a name of a file may hold what a terminal cannot print
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
+    usual, warnings.formatwarning = warnings.formatwarning, lambda message, *where, **more: f"warning: {message}\n"
     try:
         return options.command(options)
-    except (ValueError, OSError, train.TrainingDiverged) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, MemoryError, train.TrainingDiverged) as error:
+        print("error:", " ".join(str(error).split()) or type(error).__name__, file=sys.stderr)
         return 2
+    finally:
+        warnings.formatwarning = usual
 
 
 def _parser():
@@ -47,12 +66,15 @@ def _parser():
     run = commands.add_parser("train", help="train a GAN on a data set or a folder of pictures", **look)
     run.set_defaults(command=_train)
     add = run.add_argument
-    add("dataset", metavar="DATASET_OR_FOLDER", help=f"{', '.join(data.DATASETS)}, or a folder or .zip of pictures")
+    add("dataset", metavar="DATASET_OR_FOLDER", help=f"{', '.join(data.DATASETS)}, a folder or .zip of pictures, or "
+        "a .npy or .npz with an array of them")  # fmt: skip
     add("--steps", type=int, help="steps of both players (default: what suits the size of the images)")
-    add("--seed", type=int, default=0, help="same seed, same result, on the CPU of one machine (default: 0)")
+    add("--seed", type=int, help="same seed, same result, on the CPU of one machine (default: 0)")
     add("--device", default="auto", help="cpu, cuda, or auto: CUDA where there is one (default: auto)")
-    add("--out", type=Path, metavar="FOLDER", help="write samples.png, progress.png, losses.png and generator.pt there "
-        "(default, where --samples is not given either: runs/DATASET)")  # fmt: skip
+    add("--out", type=Path, metavar="FOLDER", help="write generator.pt, run.json (all settings), samples.png, "
+        "progress.png, losses.png and checkpoint.pt there (default, where --samples is not given either: "
+        "runs/DATASET)")  # fmt: skip
+    add("--background", metavar="COLOUR", default="white", help="what transparency is laid on (default: white)")
     add("--resume", action="store_true", help="go on with the run in the --out folder, from its checkpoint.pt")
     add("--samples", type=Path, metavar="FILE.npz", help="write 1,000 samples there, as `samples` in [-1, 1]")
     return parser
@@ -71,58 +93,89 @@ def _train(options) -> int:
     if options.steps is not None and options.steps < 1:
         raise ValueError(f"--steps is {options.steps}; it must be at least 1")
     if options.resume or not options.samples:
-        options.out = options.out or Path("runs") / Path(options.dataset).stem
-    checkpoint = options.out and options.out / "checkpoint.pt"
-    if options.resume and not checkpoint.exists():
-        raise ValueError(f"there is no {checkpoint} to go on with: leave --resume out to begin")
-    images = data.load(options.dataset)
+        options.out = options.out or Path("runs") / runs.name(options.dataset)
+    if options.out:
+        runs.saved(options.out, options.resume, options.seed)  # told now, not after all pictures were read
+    images = data.load(options.dataset, options.background)
     device = train.pick_device(options.device)
-    for folder in (options.out, options.samples and options.samples.parent):
-        if folder:  # fails now, not after the training, where nothing can be written
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-    if checkpoint and checkpoint.exists() and not options.resume:
-        checkpoint.replace(checkpoint.with_suffix(".previous.pt"))
+    if options.samples:  # fails now, not after the training, where nothing can be written
+        options.samples.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.samples.parent).close()
+    with runs.hold(options.out) if options.out else nullcontext():
+        return _run(options, images, device)
+
+
+def _run(options, images, device) -> int:
+    saved = runs.saved(options.out, options.resume, options.seed) if options.out else {}
     size = images.images.shape[-1]
     tiny = size == 8  # chapter 05's; one thread, because on more, networks this small only lose time
-    options.recipe = recipe = recipes.RECIPES[size] if tiny else recipes.fast(device)
-    steps = checkpoints.load(checkpoint)["plan"]["steps"] if options.resume else recipe.steps
-    steps = steps if options.steps is None else options.steps
+    # A run goes on by its own recipe, also where it was another device's.
+    recipe = options.recipe = saved.get("recipe") or (recipes.RECIPES[size] if tiny else recipes.fast(device))
     if tiny:
         torch.set_num_threads(1)
-    gan, batches = recipes.pictures(images, recipe, options.seed, device)
+    seed = saved.get("seed", 0) if options.seed is None else options.seed
+    gan, batches = recipes.pictures(images, recipe, seed, device)
     step = train.train_step if tiny else accelerate.accelerate(gan, batches)
+    checkpoint = options.out and options.out / "checkpoint.pt"
+    steps = options.steps or recipe.steps
+    if options.resume:
+        steps = options.steps or checkpoints.load(checkpoint, "plan", "run")["plan"]["steps"]
+    elif checkpoint:
+        checkpoint.unlink(missing_ok=True)  # of a run that never made a step
+    if options.out and options.resume == bool(saved):  # what is not known any more is not made up
+        runs.write(options.out, saved or runs.settings(options.dataset, images, batches, seed, recipe, gan), steps)
     print(f"{len(images.images):,} images of {size}x{size}, {steps:,} steps on {gan.device}", flush=True)
-    history = train.train(
-        gan, batches, steps, step=step, snapshots=6, final_rate=recipes.FINAL_RATE, checkpoint=checkpoint
-    )
+    try:
+        history = train.train(
+            gan, batches, steps, step=step, snapshots=6, final_rate=recipes.FINAL_RATE, checkpoint=checkpoint
+        )
+    except OSError:  # the disk is full, say: the generator is smaller than a checkpoint
+        if gan.steps:
+            _write_generator(options, gan)
+        raise
     if history.interrupted:
-        print(f"stopped after {len(history.discriminator):,} steps; what was learnt so far is written")
+        done = checkpoint and checkpoints.load(checkpoint)["run"]["done"]
+        goes_on = f"--resume goes on from step {done:,}; " if checkpoint else ""
+        print(f"stopped after {len(history.discriminator):,} steps: {goes_on}what was learnt so far is written")
     _write_results(options, gan, history)
-    return 0
+    return 128 + history.interrupted if history.interrupted else 0
+
+
+def _write_generator(options, gan):
+    (_, channels, size, _), recipe = gan.sample(1).shape, options.recipe
+    settings = {"size": size, "channels": channels, "latent_dim": recipe.latent_dim, "width": recipe.g_width}
+    weights = {name: tensor.cpu() for name, tensor in gan.ema.state_dict().items()}
+    saved = {"class": type(gan.ema).__name__, "settings": settings, "weights": weights}
+    _write(options.out / "generator.pt", lambda file: torch.save(saved, file))
 
 
 def _write_results(options, gan, history):
+    """The generator first: it is what the run was for. What draws can fail in many ways, and costs nothing else."""
     samples = gan.sample(1000).cpu()
     if not samples.isfinite().all():
         raise train.TrainingDiverged("the generator's samples are not finite; nothing was written")
+    if options.out:
+        _write_generator(options, gan)
     if options.samples:
         _write(options.samples, lambda file: np.savez_compressed(file, samples=samples.numpy()))
     if options.out:
-        sheet, ax = plots.panels(width=5, height=5)
-        plots.images(ax, samples[:64])
-        curves, ax = plots.panels(width=5, height=3)
-        plots.losses(ax, history, smooth=max(1, len(history.discriminator) // 200))
-        figures = {"samples.png": sheet, "losses.png": curves}
-        if history.steps:  # not where Ctrl-C came before the first
-            figures["progress.png"] = plots.film_strip(history, columns=4, rows=4)
-        for name, figure in figures.items():
-            _write(options.out / name, lambda file, figure=figure: file.write(plots.png(figure)))
-        _, channels, size, _ = samples.shape
-        recipe = options.recipe
-        settings = {"size": size, "channels": channels, "latent_dim": recipe.latent_dim, "width": recipe.g_width}
-        saved = {"class": type(gan.ema).__name__, "settings": settings, "weights": gan.ema.state_dict()}
-        _write(options.out / "generator.pt", lambda file: torch.save(saved, file))
+        try:
+            with matplotlib.style.context("default"):  # not the reader's: theirs may ask for LaTeX
+                for name, figure in _figures(samples, history):
+                    _write(options.out / name, lambda file, figure=figure: file.write(plots.png(figure)))
+        except Exception as error:
+            raise ValueError(f"generator.pt is written, but its pictures are not: {error}") from error
+
+
+def _figures(samples, history):
+    figure, ax = plots.panels(width=5, height=5)
+    plots.images(ax, samples[:64])
+    yield "samples.png", figure
+    figure, ax = plots.panels(width=5, height=3)
+    plots.losses(ax, history, smooth=max(1, len(history.discriminator) // 200))
+    yield "losses.png", figure
+    if history.steps:  # not where Ctrl-C came before the first
+        yield "progress.png", plots.film_strip(history, columns=4, rows=4)
 
 
 def _write(path: Path, write: Callable) -> None:

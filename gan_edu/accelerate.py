@@ -5,8 +5,10 @@
 """
 
 import copy
+import gc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +37,8 @@ def accelerate(
     A graph repeats what was recorded: a term that draws from NumPy or Python would draw the same for ever. It cannot be
     recorded while somebody holds a tensor whose graph leads to the weights, such as `fake = gan.generate(noise)`.
 
-    Raises ValueError for an unknown precision, or for a graph without a GPU or without Adam.
+    Raises ValueError for an unknown precision, or for a graph without a GPU or without Adam. The step raises
+    RuntimeError where a graph cannot be recorded, and leaves the GAN as it was.
     """
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"precision is {precision!r}; choose auto, {' or '.join(PRECISIONS)}")
@@ -56,7 +59,13 @@ def accelerate(
 def channels_last(gan: GAN) -> None:
     """Keep the channels of a pixel side by side in memory, the layout that convolutions read fastest."""
     for network in gan.networks().values():
-        network.to(memory_format=torch.channels_last)
+        network.to(memory_format=_layout(gan.device))
+
+
+def _layout(device):
+    """Channels last, but not on GPUs before Ampere, whose float32 convolutions are slower in it (PyTorch 44943)."""
+    old = device.type == "cuda" and pick_precision(device) == "float32"
+    return torch.contiguous_format if old else torch.channels_last
 
 
 def quick_dropout(gan: GAN) -> None:
@@ -113,7 +122,7 @@ def pick_precision(device: torch.device) -> str:
 
 def fast_step(gan: GAN, real: Tensor, noise: Tensor | None = None, condition: Tensor | None = None) -> StepLosses:
     """`train_step` in the precision of the GAN, which its arguments and results do not show."""
-    real = real.contiguous(memory_format=torch.channels_last) if real.ndim == 4 else real
+    real = real.contiguous(memory_format=_layout(gan.device)) if real.ndim == 4 else real
     with torch.autocast(gan.device.type, torch.bfloat16, enabled=gan.precision == "bfloat16"):
         return train_step(gan, real, noise, condition)
 
@@ -122,17 +131,15 @@ class CapturedStep:
     """The step of one GAN as a CUDA graph: recorded at the first call, later launched as one.
 
     A graph reads and writes fixed places in memory. So what it is given is copied to where it reads, and the losses
-    that come back are copies. Each set of terms that are due together, and each change of the GAN's settings, makes
-    a graph of its own; the `grad` of a weight belongs to the graph that was recorded last. Raises ValueError for
-    another GAN.
+    that come back are copies. Each set of terms that are due together, and each change of the settings of the GAN and
+    its optimizers, makes a graph of its own, of which the last GRAPHS are kept; a new learning rate needs none. What
+    is changed inside of a layer (the share of a Dropout) it does not see: then make a new step. The `grad` of a weight
+    belongs to the graph that was recorded last. Raises ValueError for another GAN.
     """
 
     def __init__(self, gan: GAN):
-        self.gan, self.graphs = gan, {}
-        _set_adam(gan, capturable=True)
-        for optimizer in gan.optimizers().values():
-            for group in optimizer.param_groups:
-                group["lr"] = torch.as_tensor(group["lr"], device=gan.device)  # as it is, where it is a tensor
+        self.gan, self.graphs, self.rates = gan, {}, []
+        self._settle(gan)
 
     def __call__(
         self, gan: GAN, real: Tensor, noise: Tensor | None = None, condition: Tensor | None = None
@@ -140,15 +147,15 @@ class CapturedStep:
         if gan is not self.gan:
             raise ValueError("this step was made for another GAN: call accelerate(gan) for this one")
         given = (real, noise, condition)
-        case = (
-            due(gan.d_terms, gan.d_moves),
-            due(gan.g_terms, gan.g_moves),
-            (gan.precision, gan.updates, gan.loss, gan.one_batch, gan.generator.training, gan.discriminator.training),
-            tuple(None if tensor is None else tensor.shape for tensor in given),
-        )
+        self._settle(gan)
+        case = self._case(gan, given)
         if case not in self.graphs:
-            self.graphs[case] = self._capture(gan, given)
-        graph, places, losses = self.graphs[case]
+            recorded = self._capture(gan, given)
+            case = self._case(gan, given)  # by now Adam has its averages
+            while len(self.graphs) >= GRAPHS:
+                self.graphs.pop(next(iter(self.graphs)))
+            self.graphs[case] = (*recorded, list(_parts(gan)))  # held, so that nothing else takes over their ids
+        graph, places, losses, _ = self.graphs[case]
         for place, tensor in zip(places, given, strict=True):
             if place is not None:
                 place.copy_(tensor)
@@ -156,29 +163,86 @@ class CapturedStep:
         vars(gan).update({name: getattr(gan, name) + 1 for name in COUNTS})
         return StepLosses(*(loss.clone() for loss in losses))
 
+    def _settle(self, gan):
+        """Adam as a graph needs it, also after it was loaded: its rates on the device, each in one place for ever."""
+        groups = _groups(gan)
+        if not all(group["capturable"] for group in groups):
+            _set_adam(gan, capturable=True, fused=True, foreach=False)
+        self.rates += [torch.tensor(float(group["lr"]), device=gan.device) for group in groups[len(self.rates) :]]
+        for group, rate in zip(groups, self.rates, strict=True):
+            if group["lr"] is not rate:
+                group["lr"] = rate.fill_(group["lr"])
+
+    def _case(self, gan, given):
+        """What a graph takes as it was when it was recorded, though it may be changed between two steps."""
+        return (
+            due(gan.d_terms, gan.d_moves),
+            due(gan.g_terms, gan.g_moves),
+            (gan.precision, gan.updates, gan.loss, gan.one_batch, gan.ema_decay, gan.ema_warmup),
+            tuple(value for group in _groups(gan) for value in group.values() if not isinstance(value, list)),
+            tuple((id(part), getattr(part, "training", getattr(part, "requires_grad", None))) for part in _parts(gan)),
+            tuple(None if tensor is None else (tensor.shape, tensor.dtype) for tensor in given),
+        )
+
     def _capture(self, gan, given):
         """Play a few steps, so that libraries are loaded and buffers exist; take them back; then record one."""
         places = [None if tensor is None else tensor.clone() for tensor in given]
         before, random = copy.deepcopy(gan.state_dict()), checkpoints.random_state()
         counts = {name: before[name] for name in COUNTS}
-        with torch.cuda.device(gan.device), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*capturable.*")  # before the graph Adam moves without one
+        graph = torch.cuda.CUDAGraph()
+        with _recording(gan.device) as stream:
             try:
-                stream = torch.cuda.Stream()
-                stream.wait_stream(torch.cuda.current_stream())
-                with torch.cuda.stream(stream):
-                    for _ in range(3):
-                        vars(gan).update(counts)  # so that the same terms are due each time
-                        fast_step(gan, *places)
-                torch.cuda.current_stream().wait_stream(stream)
-            finally:
+                for _ in range(3):
+                    vars(gan).update(counts)  # so that the same terms are due each time
+                    fast_step(gan, *places)
+            finally:  # also where a step failed or Ctrl-C came
                 gan.load_state_dict(before)
                 checkpoints.set_random_state(random)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                losses = fast_step(gan, *places)
-        vars(gan).update(counts)  # recording counts a step, but plays none
+            try:
+                with torch.cuda.graph(graph, stream=stream):
+                    losses = fast_step(gan, *places)
+            except Exception as error:
+                told = f"the step cannot be recorded as a CUDA graph ({type(error).__name__}: {error})"
+                raise RuntimeError(f"{told}; accelerate(gan, graph=False) plays it launch by launch") from error
+            finally:
+                vars(gan).update(counts)  # recording counts a step, but plays none
         return graph, places, losses
+
+
+GRAPHS = 16  # a lazy penalty makes two; more come of settings that were changed
+
+
+def _groups(gan):
+    return [group for optimizer in gan.optimizers().values() for group in optimizer.param_groups]
+
+
+def _parts(gan):
+    """What a graph takes part in and somebody may exchange: layers, weights, and what Adam remembers of them."""
+    for network in gan.networks().values():
+        yield from network.modules()
+    for optimizer in gan.optimizers().values():
+        for weight in (weight for group in optimizer.param_groups for weight in group["params"]):
+            yield from (weight, *optimizer.state.get(weight, {}).values())
+
+
+@contextmanager
+def _recording(device) -> Iterator[torch.cuda.Stream]:
+    """A stream for warm-up and recording, beside the one outside, which comes back and waits whatever happens.
+
+    No garbage is collected meanwhile: a dead graph that is found then would end the recording (PyTorch issue 161037).
+    """
+    outside, stream, collects = torch.cuda.current_stream(device), torch.cuda.Stream(device), gc.isenabled()
+    stream.wait_stream(outside)
+    gc.collect()
+    gc.disable()
+    try:
+        with torch.cuda.device(device), torch.cuda.stream(stream), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*capturable.*")  # before the graph Adam moves without one
+            yield stream
+    finally:
+        outside.wait_stream(stream)
+        if collects:
+            gc.enable()
 
 
 class QuickDropout(nn.Dropout):

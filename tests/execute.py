@@ -14,6 +14,17 @@ import nbformat
 from nbclient import NotebookClient
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {  # whole, so that `nbconvert --to script` writes Python; but for the version
+        "name": "python",
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "nbconvert_exporter": "python",
+        "pygments_lexer": "ipython3",
+        "codemirror_mode": {"name": "ipython", "version": 3},
+    },
+}
 PROGRESS_BAR = re.compile(r"^\s*\d+%\|")
 
 
@@ -32,16 +43,7 @@ def execute(path: Path) -> float:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if _storable(output)]
-    notebook.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {  # without it nbconvert writes no Python
-            "name": "python",
-            "file_extension": ".py",
-            "mimetype": "text/x-python",
-            "nbconvert_exporter": "python",
-            "pygments_lexer": "ipython3",
-        },
-    }
+    notebook.metadata = METADATA
     nbformat.write(notebook, path)
     return seconds
 

@@ -1,7 +1,9 @@
 """The benchmarks in miniature, and their arithmetic with numbers made up for it. What is fast or good is not tested."""
 
 import json
+import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -267,11 +269,60 @@ def test_the_record_of_a_gpu_in_miniature(record, tmp_path):
     pictures = {path.name for path in tmp_path.glob("*.png")}
     if record == "speed":
         assert pictures == {"speed_samples.png"} and result["whole_training"]["steps"] == 4
+        order = list(result)
+        assert order.index("whole_training") < order.index("ways")  # an attached profiler would slow training down
         assert all(0 <= way["launch_bound_share"] < 1 for way in result["ways"].values())
         assert all(way["kernels"] and way["model_flop_utilisation"] for way in result["ways"].values())
     else:
         assert pictures == {f"{record}_{name}.png" for name in ("samples", "film", "losses", "distance")}
         assert len(result["summary"]["frechet"]) == 3 and result["setup_seconds"] > 0
+
+
+def test_what_a_call_has_found_is_kept_where_it_is_cut_off(tmp_path, monkeypatch):
+    def cut_off(*arguments):
+        raise TimeoutError
+
+    monkeypatch.setattr(gpu_record, "compare_ways", cut_off)
+    with pytest.raises(TimeoutError):
+        gpu_record.main(["speed", "--small", "--device", "cpu", "--threads", "1", "--out", str(tmp_path)])
+    result = json.loads((tmp_path / "speed.json").read_text())
+    assert result["whole_training"]["steps"] == 4 and result["floor"]["float32"]["median"] > 0
+
+
+def test_a_profiler_that_fails_costs_its_own_numbers_alone(monkeypatch):
+    def no_rights(game, steps):
+        raise RuntimeError("CUPTI_ERROR_INSUFFICIENT_PRIVILEGES")
+
+    monkeypatch.setattr(gpu_record, "kernels", no_rights)
+    assert set(gpu_record.profiled(None, 1, 1.0).values()) == {None}
+
+
+BARE = """
+import sys
+from importlib.machinery import PathFinder
+
+class Bare:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return None if name.partition(".")[0] in {lacking} else PathFinder.find_spec(name, path, target)
+
+sys.meta_path = [Bare if finder is PathFinder else finder for finder in sys.meta_path]
+"""
+LACKING = "nbformat IPython ipywidgets nbval hypothesis torchmetrics jupyter_client nbclient nbconvert".split()
+
+
+RUN_TESTS = "import pytest; sys.exit(pytest.main(['tests/test_accelerate.py', '-k', 'on_a_gpu', '-q']))"
+PARSE = "sys.path.insert(0, 'tests/benchmarks'); import gpu_record; gpu_record.parse(['speed', '--out', 'x'])"
+
+
+@pytest.mark.parametrize("code", [RUN_TESTS, PARSE], ids=["tests", "record"])
+def test_a_bare_gpu_machine_has_enough(code):
+    program = BARE.format(lacking=set(LACKING)) + code
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    how = {"cwd": FOLDER.parent.parent, "env": environment, "capture_output": True, "text": True}
+    run = subprocess.run([sys.executable, "-c", program], **how)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "skipped" in run.stdout or code is PARSE  # here there is no GPU; but the tests were found
 
 
 def test_colour_trains_for_what_is_left_of_eight_minutes(monkeypatch):
@@ -287,7 +338,7 @@ def test_colour_trains_for_what_is_left_of_eight_minutes(monkeypatch):
         arguments = gpu_record.parse(["colour", "--small", "--out", "."])
         arguments.began, arguments.seeds = began, []
         with pytest.raises(KeyboardInterrupt):
-            gpu_record.colour(arguments, torch.device("cpu"))
+            gpu_record.colour(arguments, torch.device("cpu"), tell=None)
     assert trained == [480 - 60 - 30, 60]  # loading took 30 s, or more than there is
 
 

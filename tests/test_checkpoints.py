@@ -125,7 +125,7 @@ def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(stop_at, precision, 
 def test_the_comparison_sees_another_seed_in_everything_that_depends_on_one():
     a, b = all_of(play()), all_of(play(game=new_game(seed=5)))
     same = {"gan: steps", "gan: d_moves", "gan: g_moves", "gan: precision", "gan: ema_moves"}
-    same |= {"batches: position", "batches: first", "history: steps", "history: interrupted", "random: cuda"}
+    same |= {"batches: position", "batches: digest", "history: steps", "history: interrupted", "random: cuda"}
     assert {f"{part}: {name}" for part in a for name in a[part]} - set(differing(a, b)) == same
 
 
@@ -203,6 +203,23 @@ def forkserver():
     return context
 
 
+def test_a_finished_run_can_be_made_longer(tmp_path):
+    path, taken = tmp_path / "run.pt", []
+    done = play(path)
+    longer = play(path, steps=STEPS + 10, game=new_game(seed=5), before_step=lambda: taken.append(1))
+    assert len(taken) == 10 and longer[0].steps == STEPS + 10
+    assert (longer[2].generator[:STEPS] == done[2].generator).all() and np.isfinite(longer[2].generator).all()
+    assert longer[2].steps[-1] == STEPS + 10
+    assert not differing(all_of(play(path, steps=STEPS + 10)), all_of(longer))
+
+
+def test_a_checkpoint_without_a_plan_says_so(tmp_path):
+    path = tmp_path / "run.pt"
+    checkpoints.save(path, {"number": 1})
+    with pytest.raises(ValueError, match=r"run\.pt is no checkpoint to go on from: it has no plan"):
+        play(path)
+
+
 LONG = {"steps": 250, "save_every": 3, "d_steps": 1}
 
 
@@ -217,7 +234,8 @@ def train_slowly(path, seed, begun):
     play(path, game=new_game(seed=seed), before_step=before_step, **LONG)
 
 
-def test_a_run_that_is_killed_ten_times_ends_like_one_that_is_not(tmp_path):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda how: how.name)
+def test_a_run_that_is_stopped_ten_times_ends_like_one_that_is_not(how, tmp_path):
     path, context, moments, kept = tmp_path / "run.pt", forkserver(), random.Random(0), []
     for seed in range(10):  # but for the first, a resumed game is to forget its own
         begun, enough = context.Value("i", 0), moments.randint(1, 12)
@@ -226,10 +244,12 @@ def test_a_run_that_is_killed_ten_times_ends_like_one_that_is_not(tmp_path):
         while begun.value < enough and process.is_alive():
             time.sleep(0.001)
         time.sleep(moments.uniform(0, 0.01))  # anywhere in a step, or in a save
-        process.kill()
+        os.kill(process.pid, how)
         process.join()
-        assert process.exitcode == -signal.SIGKILL
+        assert process.exitcode == (-how if how == signal.SIGKILL else 0)
         kept.append(checkpoints.load(path)["run"]["done"])
+        if how != signal.SIGKILL:  # nothing is lost at all: the step that was begun is finished and saved
+            assert kept[-1] == sum(kept[-2:-1]) + begun.value
     assert kept == sorted(kept) and 0 < kept[-1] < LONG["steps"]
     assert differing(all_of(play(path, game=new_game(seed=5), **LONG)), all_of(play(**LONG))) == []
 
@@ -370,7 +390,7 @@ def with_sgd(network_parameters, rate):
 
 
 OTHER_RUNS = {
-    "steps": ({}, {"steps": 31}, "steps = 30, here it is 31"),
+    "steps": ({}, {"steps": 5}, "steps = 30, here it is 5.*Go on with its settings, or save to another file"),
     "d_steps": ({}, {"d_steps": 1}, "d_steps = 2, here it is 1"),
     "final_rate": ({}, {"final_rate": 0.5}, "final_rate = 0.1, here it is 0.5"),
     "snapshots": ({}, {"snapshots": 2}, "snapshots ="),

@@ -20,6 +20,7 @@ from gan_edu.models import (
     TutorialDiscriminator,
     TutorialGenerator,
     dcgan_init,
+    subpixel,
 )
 from gan_edu.models.tutorial import like_keras
 
@@ -247,6 +248,33 @@ def test_subpixel_doubles_and_halves_the_edge_and_no_convolution_runs_at_full_si
     convolved = [(4 * channels, edge // 2, edge // 2) for channels, edge, _ in maps[1:]]
     assert shapes_after_each(generator, nn.Conv2d, noise) == [*convolved[:-1], maps[-2], convolved[-1]]
     assert shapes_after_each(discriminator, nn.Conv2d, images) == [*maps[-2::-1], maps[0]]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shuffling_by_hand_is_pytorchs_bit_for_bit_and_keeps_channels_last(channels):
+    last, first = torch.channels_last, torch.contiguous_format
+    for memory_format in (first, last):
+        small = torch.randn(2, 4 * channels, 3, 5).contiguous(memory_format=memory_format).requires_grad_()
+        large = torch.randn(2, channels, 6, 10).contiguous(memory_format=memory_format).requires_grad_()
+        pairs = ((subpixel.to_pixels, nn.PixelShuffle(2), small), (subpixel.to_channels, nn.PixelUnshuffle(2), large))
+        for by_hand, pytorchs, x in pairs:
+            found, expected = by_hand(x), pytorchs(x)
+            assert torch.equal(found, expected) and found.is_contiguous(memory_format=last)
+            weights = torch.randn(found.shape)
+            assert torch.equal(*(torch.autograd.grad((y * weights).sum(), x)[0] for y in (found, expected)))
+
+
+def test_on_a_gpu_the_subpixel_pair_shuffles_by_hand_where_channels_are_last(monkeypatch):
+    x = torch.randn(2, 8, 3, 3)
+    assert not subpixel._by_hand(x.contiguous(memory_format=torch.channels_last))  # PyTorch's own keeps them here
+    assert subpixel._by_hand(torch.empty(2, 8, 3, 3, device="meta", memory_format=torch.channels_last))
+    assert not subpixel._by_hand(torch.empty(2, 8, 3, 3, device="meta"))
+    generator, discriminator = SubpixelGenerator(28, width=8), SubpixelDiscriminator(28, width=8)
+    noise = torch.randn(4, 64)
+    with monkeypatch.context() as patched:
+        patched.setattr(subpixel, "_by_hand", lambda x: True)
+        by_hand = discriminator(generator.eval()(noise))
+    torch.testing.assert_close(discriminator(generator(noise)), by_hand)
 
 
 def test_subpixel_discriminator_judges_images_alone_in_training_too_and_without_chance():

@@ -3,6 +3,8 @@
 import copy
 import itertools
 import math
+import re
+import signal
 
 import numpy as np
 import pytest
@@ -613,6 +615,14 @@ def test_ctrl_c_in_an_evaluation_keeps_steps_samples_and_scores_together(interru
     assert len(history.steps) == len(history.samples) == len(history.scores) == interrupted_call - 1
 
 
+def test_ctrl_c_in_the_last_evaluation_is_told_too():
+    def evaluate(gan):
+        if gan.steps == 10:
+            raise KeyboardInterrupt
+
+    assert train.train(mlp_gan(), points(), 10, snapshots=3, evaluate=evaluate, progress=False).interrupted
+
+
 def test_divergence_is_told_before_a_snapshot_is_judged():
     def explode(real_logits, fake_logits):
         return real_logits.sum() * torch.inf
@@ -623,6 +633,161 @@ def test_divergence_is_told_before_a_snapshot_is_judged():
     gan = mlp_gan(loss=GANLoss("broken", explode, lambda f, r: f.mean()))
     with pytest.raises(train.TrainingDiverged, match="step 0"):
         train.train(gan, points(), 50, snapshots=11, evaluate=only_at_the_start, progress=False)
+
+
+# --- the front door ---------------------------------------------------------------------------------------------------
+
+
+class Pictures(nn.Module):
+    """A small generator or discriminator of 8x8 pictures with an end of one's choice."""
+
+    latent_dim = 4
+
+    def __init__(self, inputs, outputs, end=None):
+        super().__init__()
+        self.net, self.outputs, self.end = nn.Linear(inputs, math.prod(outputs)), outputs, end
+
+    def forward(self, x):
+        x = self.net(x.flatten(1)).unflatten(1, self.outputs)
+        return x if self.end is None else self.end(x)
+
+
+def picture_gan(g_end=torch.tanh, d_end=None, **settings):
+    torch.manual_seed(0)
+    return train.GAN(Pictures(4, (1, 8, 8), g_end), Pictures(64, (1,), d_end), device="cpu", **settings)
+
+
+REAL = torch.rand(16, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+def warnings_of(gan, real, recwarn):
+    train.train(gan, itertools.repeat(real), 3, d_steps=2, progress=False)
+    return [str(warning.message) for warning in recwarn]
+
+
+SPOILED = {
+    "fine": (picture_gan, REAL, None),
+    "bytes as floats": (picture_gan, (REAL + 1) * 127.5, r"from 0.* to 255: scale them to \[-1, 1\]"),
+    "standardized": (picture_gan, REAL * 1.7, r"scale them to \[-1, 1\]"),
+    "no negative values": (picture_gan, (REAL + 1) / 2, r"no negative values.*2 \* data - 1"),
+    "a sigmoid at both ends": (lambda: picture_gan(torch.sigmoid), (REAL + 1) / 2, None),
+    "a sigmoid before logits": (
+        lambda: picture_gan(d_end=torch.sigmoid),
+        REAL,
+        r"outputs lie in \[0, 1\].*return logits",
+    ),
+    "points": (mlp_gan, torch.randn(16, 2) * 5, None),
+    "positive points": (mlp_gan, torch.rand(16, 2), None),
+}
+
+
+@pytest.mark.parametrize(("make", "real", "told"), SPOILED.values(), ids=SPOILED)
+def test_what_spoils_a_run_is_told_once_in_one_line_and_does_not_stop_it(make, real, told, recwarn):
+    found = warnings_of(make(), real, recwarn)
+    assert len(found) == (told is not None)
+    if told:
+        (text,) = found
+        assert re.search(told, text) and "\n" not in text and recwarn[0].filename == __file__
+
+
+@pytest.mark.parametrize("size", [8, 28])
+def test_the_networks_of_the_course_are_above_suspicion(size, recwarn):
+    for seed in range(5):
+        torch.manual_seed(seed)
+        pairs = [(models.DCGANGenerator(size, width=4), models.DCGANDiscriminator(size, width=4)),
+                 (models.SubpixelGenerator(size, width=4), models.SubpixelDiscriminator(size, width=4))]  # fmt: skip
+        for pair in pairs:
+            gan = train.GAN(*pair, device="cpu")
+            train.train(gan, itertools.repeat(torch.rand(8, 1, size, size) * 2 - 1), 1, progress=False)
+    assert not list(recwarn)
+
+
+def test_looking_draws_no_random_numbers_and_changes_no_network():
+    gan, _ = convolutional_gan()
+    before, numbers = {name: state(network) for name, network in gan.networks().items()}, torch.get_rng_state()
+    train.loop._look(gan, REAL[:6], None)
+    assert torch.equal(numbers, torch.get_rng_state())
+    assert all(same(before[name], state(network)) for name, network in gan.networks().items())
+    assert gan.generator.training and gan.discriminator.training
+
+
+@pytest.mark.parametrize("player", ["generator", "discriminator"])
+def test_a_frozen_player_is_refused(player):
+    gan = mlp_gan()
+    getattr(gan, player).requires_grad_(False)
+    with pytest.raises(ValueError, match=rf"the {player} is frozen.*gan\.{player}\.requires_grad_\(True\)"):
+        train.train(gan, points(), 3, d_steps=2, progress=False)
+
+
+WRONG_BATCHES = {
+    "a DataLoader of (image, label)": ([REAL, torch.zeros(16)], "takes no condition.*real samples alone"),
+    "NumPy": (REAL.numpy(), "a batch is a tensor.*not ndarray"),
+    "a dictionary": ({"image": REAL}, "a batch is a tensor.*not dict"),
+    "three things": ((REAL, REAL, REAL), "a batch is a tensor"),
+    "float64": (REAL.double(), r"computes in torch.float32 but was given torch.float64: use data\.to\(torch.float32\)"),
+}
+
+
+@pytest.mark.parametrize(("batch", "told"), WRONG_BATCHES.values(), ids=WRONG_BATCHES)
+def test_batches_of_another_kind_say_in_one_sentence_what_to_do(batch, told):
+    with pytest.raises(ValueError, match=told) as caught:
+        train.train(picture_gan(), itertools.repeat(batch), 3, progress=False)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_step_of_ones_own_loop_says_it_too():
+    for real, told in ((REAL.double(), "use data.to"), (REAL.numpy(), "takes tensors, not ndarray")):
+        with pytest.raises(ValueError, match=told):
+            train.train_step(picture_gan(), real)
+    with pytest.raises(ValueError, match="takes no condition"):
+        train.train_step(picture_gan(), REAL, condition=torch.zeros(16))
+    with pytest.raises(ValueError, match="but was given"):  # what the network itself says is left as it is
+        mlp_gan().judge(torch.zeros(4, 3))
+
+
+@pytest.mark.parametrize("error", [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 400000000000000 bytes"),
+])  # fmt: skip
+def test_out_of_memory_says_what_to_do(error):
+    def full(*given, **named):
+        raise error
+
+    with pytest.raises(MemoryError, match="out of memory on cpu: take a smaller batch_size"):
+        train.train(mlp_gan(), points(), 3, step=full, progress=False)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=lambda how: how.name)
+def test_a_signal_lets_the_step_end_and_leaves_the_handlers_as_they_were(how):
+    before, gan = signal.getsignal(how), mlp_gan()
+
+    def step(gan, real, **given):
+        if gan.steps == 5:
+            signal.raise_signal(how)
+        return train.train_step(gan, real, **given)
+
+    history = train.train(gan, points(), 100, step=step, progress=False)
+    assert history.interrupted == how and len(history.generator) == gan.steps == 6
+    assert signal.getsignal(how) is before
+
+
+def test_a_second_ctrl_c_ends_the_run_at_once():
+    def step(gan, real, **given):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("went on")
+
+    assert train.train(mlp_gan(), points(), 100, step=step, progress=False).interrupted == signal.SIGINT
+
+
+def test_signals_that_are_ignored_stay_ignored():
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        history = train.train(mlp_gan(), points(), 3, evaluate=lambda gan: signal.raise_signal(signal.SIGTERM),
+                              snapshots=2, progress=False)  # fmt: skip
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not history.interrupted and len(history.generator) == 3
 
 
 def test_one_snapshot_is_the_last():

@@ -1,5 +1,8 @@
 """An endless stream of shuffled batches from data that already lives on the device."""
 
+import hashlib
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -21,12 +24,18 @@ class Batches:
     Iterating gives a tensor `(batch_size, ...)` if one tensor was given, else a tuple of them.
 
     Raises:
-        ValueError: without tensors, if their lengths differ, or if `batch_size` is not between 1 and N.
+        ValueError: without tensors, if their lengths differ, if `batch_size` is not between 1 and N, for NaN.
+        TypeError: for anything but tensors.
     """
 
     def __init__(self, *tensors: Tensor, batch_size: int = 64, device: torch.device | str = "cpu", seed: int = 0):
         if not tensors:
             raise ValueError("Batches needs at least one tensor")
+        for tensor in tensors:
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"Batches takes tensors, not {type(tensor).__name__}: .images, or torch.tensor(array)")
+            if not tensor.isfinite().all():
+                raise ValueError("the data hold NaN or infinite numbers: leave those items out, or repair them")
         lengths = [len(tensor) for tensor in tensors]
         if len(set(lengths)) > 1:
             raise ValueError(f"tensors must have the same length, got {lengths}")
@@ -59,17 +68,24 @@ class Batches:
         self.tensors = tuple(_to_bytes(tensor) for tensor in self.tensors)
 
     def state_dict(self) -> dict:
-        """Where the stream stands: the order of this epoch, the place in it, what decides later orders, and an item."""
-        first, generator = self.tensors[0][0].cpu(), self._generator.get_state()
-        return {"order": self._order.cpu(), "position": self._position, "generator": generator, "first": first}
+        """Where the stream stands: the order of this epoch, the place in it, later orders, and a digest."""
+        place = {"order": self._order.cpu(), "position": self._position, "generator": self._generator.get_state()}
+        return {**place, "digest": self.digest}
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all the data, as it comes out: the same on every device, for bytes and for their floats."""
+        digest = hashlib.sha256(repr([tuple(tensor.shape) for tensor in self.tensors]).encode())
+        for part in [part for tensor in self.tensors for part in tensor.split(4096)]:  # floats for a few at a time
+            digest.update(to_floats(part).cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def load_state_dict(self, state: dict) -> None:
         """Go on where a stream over the same data stood. Raises ValueError where the data was other."""
         if len(state["order"]) != len(self._order):
             raise ValueError(f"the stream went over {len(state['order'])} items, here are {len(self._order)}")
-        first, own = (to_floats(item[None]) for item in (state["first"], self.tensors[0][0].cpu()))  # bytes or not
-        if not torch.equal(first, own):
-            raise ValueError("the stream went over other data: its first item was another one")
+        if state.get("digest") != self.digest:
+            raise ValueError("the stream went over other data: items were changed, or came in another order")
         self._order = state["order"].to(self._order.device)
         self._position = state["position"]
         self._generator.set_state(state["generator"])

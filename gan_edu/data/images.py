@@ -1,23 +1,24 @@
 """Image data sets as plain tensors in [-1, 1]: two that need no network, three downloads, and the reader's own."""
 
-import io
 import os
+import re
 import socket
+import tempfile
 import warnings
-import zipfile
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from sklearn.datasets import load_digits, load_sample_images
 from torch import Tensor
 from torchvision import datasets
+from tqdm.auto import tqdm
 
+from gan_edu.data import pictures
 from gan_edu.data.batches import to_floats
 
 
@@ -34,8 +35,9 @@ class DataNotFound(FileNotFoundError):
 
 
 def data_root() -> Path:
-    """The folder of downloaded data sets: `$GAN_EDU_DATA`, or `~/.cache/gan_edu` where that is not set."""
-    return Path(os.environ.get("GAN_EDU_DATA") or "~/.cache/gan_edu").expanduser()
+    """The folder of downloaded data sets: `$GAN_EDU_DATA`, else `~/.cache/gan_edu`, else one for temporary files."""
+    root = Path(os.path.expanduser(os.environ.get("GAN_EDU_DATA") or "~/.cache/gan_edu"))
+    return Path(tempfile.gettempdir(), "gan_edu") if root.parts[0] == "~" else root  # a user who has no home
 
 
 def _from_bytes(pixels: np.ndarray | Tensor) -> Tensor:
@@ -84,14 +86,16 @@ def _torchvision(dataset: type, name: str, train: bool) -> Images:
     socket.setdefaulttimeout(20)  # behind a firewall that drops packets, a download would hang for minutes
     try:
         found = dataset(root, train=train, download=True)
-    except (OSError, RuntimeError) as error:
+    except Exception as error:  # a file that is empty or cut short can raise nearly anything
+        folder = root / dataset.__name__
         with suppress(OSError):  # do not leave the empty folders of an attempt behind
-            (root / dataset.__name__ / "raw").rmdir()
-            (root / dataset.__name__).rmdir()
+            (folder / "raw").rmdir()
+            folder.rmdir()
         reason = str(error).strip().split("\n")[-1]  # torchvision tells of each mirror in turn
+        place = root / getattr(dataset, "base_folder", f"{dataset.__name__}/raw")
         raise DataNotFound(
-            f"the data set '{name}' was not found in {root} and could not be downloaded ({reason}); "
-            "connect once, or set GAN_EDU_DATA to a folder that holds it; 'digits' works offline"
+            f"the data set '{name}' was not found whole in {place} and could not be downloaded ({reason}): move its "
+            "files there, or delete those that are damaged there and connect once; 'digits' works offline"
         ) from error
     finally:
         socket.setdefaulttimeout(timeout)
@@ -128,63 +132,60 @@ def cifar10(train: bool = True) -> Images:
     return _torchvision(datasets.CIFAR10, "cifar10", train)
 
 
-def _files(path: Path) -> list[tuple[PurePosixPath, Callable[[], bytes]]]:
-    """Every file in a folder or .zip, sorted, hidden ones left out: its path inside and how to read its bytes."""
-    if not path.exists():
-        raise DataNotFound(f"there is no folder or .zip at {path}; 'digits' needs no file at all")
-    if path.is_dir():
-        files = [(PurePosixPath(f.relative_to(path).as_posix()), f.read_bytes) for f in path.rglob("*") if f.is_file()]
-    elif zipfile.is_zipfile(path):
-        archive = zipfile.ZipFile(path)
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        files = [(PurePosixPath(member.filename), partial(archive.read, member)) for member in members]
-    else:
-        raise ValueError(f"{path} is neither a folder nor a .zip")
-    shown = [file for file in files if not any(part.startswith((".", "__MACOSX")) for part in file[0].parts)]
-    return sorted(shown, key=lambda file: file[0])
-
-
-def _square(content: bytes, size: int) -> np.ndarray:
-    """Decode a picture, turn it upright, cut the largest centred square, resize: `(size, size, 3)` bytes."""
-    with Image.open(io.BytesIO(content)) as picture:
-        return np.asarray(ImageOps.fit(ImageOps.exif_transpose(picture).convert("RGB"), (size, size)))
-
-
-def image_folder(path: str | Path, size: int = 32, limit: int | None = None) -> Images:
+def image_folder(path: str | Path, size: int = 32, limit: int | None = None, background: str = "white") -> Images:
     """The reader's own pictures, from a folder (with its subfolders) or a .zip: `(N, 3, size, size)`.
 
-    Each is turned upright, cropped to its centred square, resized and made RGB. Where there are subfolders, the name of
-    the folder that a picture lies in is its class. `limit` takes at most that many files, evenly spread over the sorted
-    names, so that no class is left out. Files that are no readable picture are named in one warning and skipped.
+    Each is turned upright, cropped to its centred square, resized and made RGB, as it looks laid on the `background`.
+    Every frame of an animation and every page of a stack is a picture. Where there are subfolders, the name of the
+    folder that a picture lies in is its class. `limit` takes at most that many files, evenly spread over the sorted
+    names, so that no class is left out. Files that are no readable picture are named, with the reason, in one warning
+    and skipped. A .npy or .npz file with an array of pictures is taken as well, `(N, C, size, size)`; those of 8x8,
+    28x28 and 32x32 keep their size.
 
     Raises:
         DataNotFound: if `path` does not exist.
-        ValueError: if it is neither a folder nor a .zip, holds no readable picture, or `size` or `limit` is below 1.
+        ValueError: if it is none of these, or damaged, holds no readable picture, or `size` or `limit` is below 1.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     if size < 1 or (limit is not None and limit < 1):
         raise ValueError(f"size and limit must be at least 1, got size={size} and limit={limit}")
-    files = _files(path)
+    if not path.exists():
+        raise DataNotFound(f"there is no folder or .zip at {path}; 'digits' needs no file at all")
+    if path.suffix.lower() in pictures.ARRAYS and path.is_file():
+        return Images(pictures.array_file(path, size)[:limit], None, ())
+    found, skipped = pictures.in_folder(path) if path.is_dir() else (pictures.in_zip(path), [])
+    hidden = re.compile(r"(^|/)(\.|__MACOSX)")
+    files = sorted((file for file in found if not hidden.search(str(file[0]))), key=lambda file: file[0])
     if limit is not None and limit < len(files):
         files = [files[i * len(files) // limit] for i in range(limit)]
-    pixels, folders, unreadable = [], [], []
-    for name, read in files:
+    with suppress(ImportError):  # who installed it has HEIC
+        __import__("pillow_heif").register_heif_opener()
+    pixels, folders = [], []
+    for name, opened in tqdm(files, delay=1, leave=False, unit=" files"):
         try:
-            pixels.append(_square(read(), size))
-            folders.append(name.parent.name)
-        except Exception:  # a broken picture or archive member can raise nearly anything
-            unreadable.append(str(name))
-    if unreadable:
-        more = f" and {len(unreadable) - 10} more" if len(unreadable) > 10 else ""
-        warnings.warn(f"skipped, no readable pictures: {', '.join(unreadable[:10])}{more}", stacklevel=2)
+            pixels += pictures.read(name, opened, size, background)
+        except pictures.NoPicture as why:
+            skipped.append((name, str(why)))
+        folders += [name.parent.name] * (len(pixels) - len(folders))
     if not pixels:
-        raise ValueError(f"no readable picture in {path} ({len(files)} files looked at)")
+        raise ValueError(f"no readable picture in {path} ({len(files)} files looked at; {_told(skipped)})")
+    if skipped:
+        warnings.warn(f"skipped {len(skipped)} of {len(files)} files, {_told(skipped)}", stacklevel=2)
     images = _from_bytes(np.stack(pixels))
     if not any(folders):
         return Images(images, None, ())
-    names = [folder or path.stem for folder in folders]
+    names = [folder or path.resolve().stem for folder in folders]
     classes = tuple(sorted(set(names)))
     return Images(images, torch.tensor([classes.index(name) for name in names]), classes)
+
+
+def _told(skipped, most=10):
+    """What was skipped, by reason, at most ten names for each of ten reasons, in one printable line."""
+    reasons = {}
+    for name, why in skipped:
+        reasons.setdefault(why, []).append(str(name) if str(name).isprintable() else repr(str(name)))
+    more = {why: f" and {len(names) - most} more" if len(names) > most else "" for why, names in reasons.items()}
+    return "; ".join(f"{why}: {', '.join(names[:most])}{more[why]}" for why, names in list(reasons.items())[:most])
 
 
 DATASETS: dict[str, Callable[[], Images]] = {
@@ -196,8 +197,8 @@ DATASETS: dict[str, Callable[[], Images]] = {
 }
 
 
-def load(name_or_path: str | Path) -> Images:
-    """A data set by its name in `DATASETS`, or else the pictures of an existing folder or .zip.
+def load(name_or_path: str | Path, background: str = "white") -> Images:
+    """A data set by its name in `DATASETS`, or else the pictures of an existing folder, .zip or array: `image_folder`.
 
     Raises:
         ValueError: if it is neither; the message lists the names.
@@ -205,10 +206,8 @@ def load(name_or_path: str | Path) -> Images:
     """
     if str(name_or_path) in DATASETS:
         return DATASETS[str(name_or_path)]()
-    path = Path(name_or_path).expanduser()
-    if not path.is_dir() and not zipfile.is_zipfile(path):
-        allowed = ", ".join(DATASETS)
+    if not os.path.exists(os.path.expanduser(name_or_path)):
         raise ValueError(
-            f"unknown data set '{name_or_path}': use one of {allowed}, or an existing folder or .zip of pictures"
+            f"unknown data set '{name_or_path}': take {', '.join(DATASETS)}, or an existing folder or .zip"
         )
-    return image_folder(path)
+    return image_folder(name_or_path, background=background)

@@ -1,6 +1,10 @@
 """The players and what belongs to them: a `GAN` is two networks, two optimizers, a loss and a prior."""
 
 import copy
+import functools
+import inspect
+import sys
+import warnings
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +30,7 @@ class GAN:
     ema_warmup: begin with a smaller decay, (1 + t) / (10 + t) after t steps, so that G's first, random weights are
         forgotten soon
     latent_dim: by default the generator's own `latent_dim`
-    device: "auto" is CUDA where there is one, else the CPU
+    device: "auto" is the GPU where there is one that computes, else the CPU: `pick_device`
 
     Raises ValueError for an unknown loss, kind of updates or device, an optimizer of other parameters than its
     player's, a decay outside [0, 1), or a generator without `latent_dim` where none is given.
@@ -144,7 +148,22 @@ class GAN:
 
 
 def _call(network, x, condition):
-    return network(x) if condition is None else network(x, condition)
+    try:
+        return network(x) if condition is None else network(x, condition)
+    except (TypeError, RuntimeError, AttributeError) as error:
+        if advice := _advice(network, x, condition):
+            raise ValueError(f"{type(network).__name__} {advice}") from error
+        raise
+
+
+def _advice(network, x, condition):
+    """What to do about a call that failed; None where that is not known."""
+    if not isinstance(x, Tensor):
+        return f"takes tensors, not {type(x).__name__}: torch.as_tensor(x, dtype=torch.float32)"
+    if condition is not None and len(inspect.signature(network.forward).parameters) < 2:
+        return "takes no condition: let the batches hold real samples alone, as Batches(images) does, without labels"
+    own = next((parameter.dtype for parameter in network.parameters()), x.dtype)
+    return None if x.dtype == own else f"computes in {own} but was given {x.dtype}: use data.to({own})"
 
 
 def _parameters(optimizer):
@@ -183,13 +202,41 @@ def set_rate(group: dict, rate: float) -> None:
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """The device of that name; "auto" is CUDA where there is one, else the CPU. Raises ValueError without CUDA."""
+    """The device of that name; "auto" is CUDA where there is a GPU that computes, else the CPU.
+
+    A GPU that is counted need not compute: PyTorch may have left its generation behind, the driver may be too old, or
+    others hold all of its memory. So one small operation is tried there, once; "auto" then says in a line why it takes
+    the CPU. Apple's "mps" is taken where it is named. Raises ValueError for a device that there is not, or that fails.
+    """
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return _automatic_device()
     try:
         device = torch.device(device)
     except RuntimeError:
         raise ValueError(f'there is no device "{device}"; take "auto", "cpu" or "cuda"') from None
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f'device is "{device}", but PyTorch finds no CUDA device here; take "cpu" or "auto"')
+    if device.type != "cpu" and (reason := _why_not(device)):
+        raise ValueError(f'device is "{device}", but it does not compute: {reason}; take "cpu" or "auto"')
     return device
+
+
+@functools.cache
+def _automatic_device():
+    with warnings.catch_warnings(record=True, action="always") as said:  # of an old driver; then no GPU is counted
+        counted = torch.cuda.is_available()
+    reason = _why_not("cuda") if counted else str(said[0].message) if said else ""
+    if reason:
+        print(f"gan_edu takes the CPU, because the GPU does not compute: {reason}", file=sys.stderr)
+    return torch.device("cuda" if counted and not reason else "cpu")
+
+
+@functools.cache
+def _why_not(device):
+    """Why this device cannot multiply two matrices, in one line; "" where it can."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of an old card, in many lines; the error says it in one
+            (torch.ones(2, 2, device=device) @ torch.ones(2, 2, device=device)).sum().item()
+        return ""
+    except RuntimeError as error:
+        return str(error).strip().partition("\n")[0]

@@ -1,7 +1,12 @@
 """The loop: step after step, with snapshots, falling rates, Ctrl-C, and a checkpoint to go on from."""
 
+import copy
 import math
-from collections.abc import Callable, Iterable
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +34,7 @@ class History:
     steps: list[int] = field(default_factory=list)
     samples: list[Tensor] = field(default_factory=list)  # each on the CPU
     scores: list[Any] = field(default_factory=list)
-    interrupted: bool = False
+    interrupted: int = 0  # the number of the signal that ended the run early: 2 is Ctrl-C
 
 
 def train(
@@ -59,9 +64,11 @@ def train(
         where they stand again after the run
     checkpoint: a file that the run is saved to, every `save_every` steps and at the end. Where it exists already, a
         run with the same settings goes on from there, bit for bit on the same machine, as if it had never
-        stopped (on CUDA only with deterministic algorithms)
+        stopped (on CUDA only with deterministic algorithms). More steps than it was planned for make it longer: rates
+        then follow the longer cosine
 
-    Ctrl-C, or a notebook's stop button, ends the run with what was learnt so far. Raises TrainingDiverged where a
+    Ctrl-C, a notebook's stop button, SIGTERM or a closed terminal let the step end, save the checkpoint, and end the
+    run with what was learnt so far; a second Ctrl-C ends it at once, unsaved. Raises TrainingDiverged where a
     loss is NaN or infinite; that is looked for every hundred steps, and before a snapshot or a save. Raises ValueError
     where the batches end, or are on another device than the GAN, where the checkpoint is none or of another run, and
     for counts below 1; TypeError where a score is not plain data, which a checkpoint needs.
@@ -71,29 +78,46 @@ def train(
         raise ValueError("a checkpoint keeps the place in the batches, which these do not tell: pass data.Batches")
     run = _Run(gan, batches, steps, snapshots, snapshot_size, snapshot_condition, evaluate, final_rate, d_steps)
     if checkpoint is not None and Path(checkpoint).exists():
-        run.load_state_dict(checkpoints.load(checkpoint), checkpoint)
+        run.load_state_dict(checkpoints.load(checkpoint, *run.PARTS), checkpoint)
     try:
-        with tqdm(total=steps, initial=run.done, disable=not progress, leave=False) as bar:
-            while True:
-                run.snapshot()
-                if checkpoint is not None and (run.done % save_every == 0 or run.done == steps):
-                    checkpoints.save(checkpoint, run.state_dict())  # also before the first step: to fail early
-                if run.done == steps:
-                    break
-                run.turn(step)
-                if run.done % 100 == 0 or run.done == steps or run.done in run.moments:
-                    run.check_finite()
-                    bar.update(run.done - bar.n)
-    except KeyboardInterrupt:
-        run.history.interrupted = True
+        received = run.play(step, checkpoint, save_every, progress)
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise MemoryError(f"out of memory on {gan.device}: take a smaller batch_size or a smaller width") from error
+        raise
+    except KeyboardInterrupt:  # in the middle of a step, which nobody could go on from
+        received = [signal.SIGINT]
     finally:
         run.set_rates(1.0)
+    run.history.interrupted = int(received[0]) if received else 0
     run.history.discriminator, run.history.generator = run.losses[: run.done].T.cpu().numpy()
     return run.history
 
 
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """The list of signals to stop that came so far; the second raises KeyboardInterrupt. Ignored ones stay ignored."""
+    received = []
+
+    def note(number, frame):
+        received.append(number)
+        if len(received) > 1:
+            raise KeyboardInterrupt
+
+    stops = ("SIGINT", "SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    kept = signal.SIG_IGN, None
+    before = {n: signal.signal(n, note) for n in signal.Signals if n.name in stops and signal.getsignal(n) not in kept}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class _Run:
     """Where a training run stands: all that the loop needs to go on from there."""
+
+    PARTS = ("plan", "gan", "batches", "run", "random")
 
     def __init__(self, gan, batches, steps, snapshots, size, condition, evaluate, final_rate, d_steps):
         self.gan, self.batches, self.iterator = gan, batches, iter(batches)
@@ -112,15 +136,33 @@ class _Run:
         for group, rate in zip(self.groups(), self.rates, strict=True):
             set_rate(group, rate * share)
 
+    def play(self, step, checkpoint, save_every, progress):
+        """Step after step to the last, or to the first signal to stop; returns the signals that stopped it."""
+        bar = tqdm(total=self.steps, initial=self.done, disable=not progress, leave=False)
+        with bar, _signals() as received:
+            while True:
+                self.snapshot()
+                ends = self.done == self.steps or bool(received)
+                if checkpoint is not None and (self.done % save_every == 0 or ends):
+                    checkpoints.save(checkpoint, self.state_dict())  # also before the first step: to fail early
+                if ends:
+                    return received if self.done < self.steps else []
+                self.turn(step)
+                if self.done % 100 == 0 or self.done == self.steps or self.done in self.moments:
+                    self.check_finite()
+                    bar.update(self.done - bar.n)
+
     def turn(self, step):
         """D's moves but the last, each on fresh data and noise, then one step of both."""
         self.set_rates(self.final_rate + (1 - self.final_rate) * (1 + math.cos(math.pi * self.done / self.steps)) / 2)
-        for _ in range(self.d_steps - 1):
-            real, condition = _next(self.iterator, self.gan.device)
+        batches = [_next(self.iterator, self.gan.device) for _ in range(self.d_steps)]
+        if self.done == 0:
+            _look(self.gan, *batches[0])
+        for real, condition in batches[:-1]:
             with torch.no_grad():
                 fake = self.gan.generate(self.gan.sample_noise(len(real)), condition)
             discriminator_step(self.gan, real, fake, condition)
-        real, condition = _next(self.iterator, self.gan.device)
+        real, condition = batches[-1]
         self.losses[self.done] = torch.stack(step(self.gan, real, condition=condition))
         self.done += 1
 
@@ -174,15 +216,15 @@ class _Run:
         }
 
     def load_state_dict(self, state, path):
-        saved, own = state.get("plan", {}), self.plan()
-        if differing := [name for name in own if saved.get(name) != own[name]]:
+        saved, own, run = state["plan"], self.plan(), state["run"]
+        may_differ = {"steps", "snapshots"} if self.steps >= run["done"] and self.steps != saved.get("steps") else ()
+        if differing := [name for name in own if saved.get(name) != own[name] and name not in may_differ]:
             pairs = ", ".join(f"{name} = {saved.get(name)}, here it is {own[name]}" for name in differing)
-            raise ValueError(f"{path} is of another run: {pairs}")
+            raise ValueError(f"{path} is of another run: {pairs}. Go on with its settings, or save to another file")
         self.gan.load_state_dict(state["gan"])
         self.batches.load_state_dict(state["batches"])
-        run = state["run"]
         self.done, self.rates = run["done"], run["rates"]
-        self.losses.copy_(run["losses"])
+        self.losses[: self.done] = run["losses"][: self.done].to(self.losses.device)
         self.noise = None if run["noise"] is None else run["noise"].to(self.gan.device)
         self.history = History(steps=run["steps"], samples=run["samples"], scores=run["scores"])
         checkpoints.set_random_state(state["random"])
@@ -194,10 +236,34 @@ def _next(batches, device):
         batch = next(batches)
     except StopIteration:
         raise ValueError("the batches ended: pass an endless iterator, such as data.Batches") from None
-    real, condition = (batch, None) if isinstance(batch, Tensor) else batch
+    real, condition = batch if isinstance(batch, tuple | list) and len(batch) == 2 else (batch, None)
+    if not isinstance(real, Tensor):
+        raise ValueError(f"a batch is a tensor, or (tensor, condition), not {type(real).__name__}: pass data.Batches")
     if real.device.type != device.type:
         raise ValueError(f"batches are on {real.device}, the GAN is on {device}: Batches(..., device=gan.device)")
     return real, condition
+
+
+@torch.no_grad()
+def _look(gan, real, condition):
+    """Say once what would spoil the run without stopping it. What a network can give is seen far from usual inputs."""
+    for name in ("generator", "discriminator"):
+        if not any(parameter.requires_grad for parameter in getattr(gan, name).parameters()):
+            raise ValueError(f"the {name} is frozen and cannot learn: call gan.{name}.requires_grad_(True)")
+    if not real.is_floating_point():
+        return
+    noise = torch.linspace(-1e6, 1e6, len(real) * gan.latent_dim).view(len(real), -1)  # not the run's random numbers
+    fake = gan.sample(noise=noise.to(next(gan.generator.parameters())), condition=condition)
+    bounded, low, high = fake.abs().max() <= 1, real.min().item(), real.max().item()
+    if (bounded or real.ndim == 4) and max(-low, high) > 1.001:
+        warnings.warn(f"the data reach from {low:.3g} to {high:.3g}: scale them to [-1, 1], as samples", stacklevel=6)
+    elif bounded and fake.min() < 0 <= low:
+        warnings.warn("data have no negative values, samples have, as after a tanh: take 2 * data - 1", stacklevel=6)
+    probe = copy.copy(gan)
+    probe.discriminator = copy.deepcopy(gan.discriminator).eval()
+    logits = torch.cat([probe.judge(samples, condition) for samples in (real, 1e6 * real, -1e6 * real)])
+    if logits.min() >= 0 and logits.max() <= 1:
+        warnings.warn("D's outputs lie in [0, 1], as after a sigmoid: return logits, which losses take", stacklevel=6)
 
 
 def _check_counts(**counts):

@@ -1,17 +1,20 @@
 """What a machine with a GPU should do, in three calls of at most nine minutes each; writes JSON and pictures.
 
     CUDA_VISIBLE_DEVICES=0 python -m pytest tests/test_accelerate.py -k on_a_gpu      # first: is it right there?
+    (what to carry and what to learn from it: CONTRIBUTING.md, "The first hour with a card")
     GAN_EDU_DATA=data python tests/benchmarks/gpu_record.py speed --out figures/gpu
     GAN_EDU_DATA=data python tests/benchmarks/gpu_record.py digits --out figures/gpu
     python tests/benchmarks/gpu_record.py colour --pictures data/cifar10/train --out figures/gpu
     python tests/benchmarks/gpu_record.py speed --small --device cpu --out build/gpu    # a miniature, anywhere
 
-`speed`: the tutorial's step eagerly, accelerated, and as a CUDA graph, and its whole training, 50 epochs; the share of
-the time in which no kernel runs (launch-bound), and model FLOP utilisation: the share that it reaches of the device's
-measured matrix product in the step's precision, and with --peak of what the data sheet promises in bfloat16. (PyTorch
-lets float32 convolutions round to TF32, but not float32 products, so the eager step may exceed its product.) `digits`:
-the fast pair on MNIST for a minute. `colour`: the same on a folder of pictures, whose subfolders are the classes, for
-what loading and judging leave of eight minutes. The package need not be installed, but what it imports must be there.
+`speed`: the tutorial's whole training, 50 epochs; its step eagerly, accelerated, and as a CUDA graph; model FLOP
+utilisation: the share that it reaches of the device's measured matrix product in the step's precision, and with --peak
+of what the data sheet promises in bfloat16; at last, because an attached profiler slows down what comes after it, the
+share of the time in which no kernel runs (launch-bound), None where the profiler fails. (The product in float32 may
+round to TF32 where convolutions may.) `digits`: the fast pair on MNIST for a minute. `colour`: the same on a folder of
+pictures, whose subfolders are the classes, for what loading and judging leave of eight minutes. Whatever is found is
+written as soon as it is known, so a call that is cut off has told what it had. The package need not be installed, but
+what it imports must be there: torch, torchvision, numpy, matplotlib, scikit-learn, tqdm, pillow.
 """
 
 import argparse
@@ -19,6 +22,7 @@ import importlib.util
 import math
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 try:
@@ -34,7 +38,7 @@ try:
 
     from gan_edu import data, plots, train
 except ImportError as error:
-    needed = "torch torchvision numpy sklearn matplotlib IPython tqdm PIL".split()
+    needed = "torch torchvision numpy sklearn matplotlib tqdm PIL".split()
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     sys.exit(f"this machine lacks {', '.join(missing) or error.name}, which gan_edu imports ({error})")
 
@@ -80,26 +84,31 @@ def launch_bound(step: float, busy: float) -> float:
     return max(0.0, 1 - busy / step)
 
 
-def compare_ways(games: dict[str, Game], rounds: int, aim: float, steps: int) -> dict[str, dict]:
-    """Seconds a step of each way, interleaved; and how much of them its kernels take."""
-    blocks, times, found = {}, {name: [] for name in games}, {}
+def compare_ways(games: dict[str, Game], rounds: int, aim: float) -> dict[str, dict]:
+    """Seconds a step of each way, interleaved."""
+    blocks, times = {}, {name: [] for name in games}
     for name, game in games.items():
         print(f"{name}: {seconds(game, SETUP):.1f} s of set-up: libraries, choice of kernels, capture", flush=True)
         blocks[name] = block(seconds(game, 2) / 2, aim)
     for _ in range(rounds):
         for name, game in games.items():
             times[name].append(seconds(game, blocks[name]) / blocks[name])
+    found = {}
     for name, game in games.items():
-        step, (busy, dearest) = spread(times[name]), kernels(game, steps)
-        found[name] = {
-            "precision": game.gan.precision,
-            "seconds_per_step": step,
-            "images_per_second": game.batches.batch_size / step["median"],
-            "kernel_seconds_per_step": busy,
-            "launch_bound_share": launch_bound(step["median"], busy),
-            "kernels": dearest,
-        }
+        step = spread(times[name])
+        speed = game.batches.batch_size / step["median"]
+        found[name] = {"precision": game.gan.precision, "seconds_per_step": step, "images_per_second": speed}
     return found
+
+
+def profiled(game: Game, steps: int, step: float) -> dict:
+    """What the profiler says of a game whose step takes so many seconds without it; None for what it does not say."""
+    try:
+        busy, dearest = kernels(game, steps)
+    except Exception as error:  # it needs rights on the machine that a borrowed one may not give
+        print(f"the profiler failed ({type(error).__name__}: {error})")
+        return {"kernel_seconds_per_step": None, "launch_bound_share": None, "kernels": None}
+    return {"kernel_seconds_per_step": busy, "launch_bound_share": launch_bound(step, busy), "kernels": dearest}
 
 
 def utilisation(way: dict, operations: float, floor: dict[str, dict], peak: float | None) -> dict[str, float]:
@@ -119,27 +128,34 @@ def whole_training(images: data.Images, device: torch.device, steps: int, batch_
     return {"steps": steps, "seconds": watch.seconds(wait=True), "setup_seconds": watch.setup, "gan": game.gan}
 
 
-def speed(arguments: argparse.Namespace, device: torch.device) -> dict:
-    """The record of the tutorial's networks."""
+def speed(arguments: argparse.Namespace, device: torch.device, tell: Callable[[dict], None]) -> None:
+    """The record of the tutorial's networks: training first, profile last."""
     small = arguments.small
     images, batch_size = quality.pictures(small), 8 if small else None
-    floors = [measure_floor(device, small) for _ in range(2 if small else 10)]
-    floor = {name: spread([found[name] for found in floors]) for name in floors[0]}
-    games = ways(images, device, batch_size)
-    measured = compare_ways(games, *((2, 0.1, 2) if small else (10, 1.0, 20)))
     operations = operations_per_image(*PAIRS["c"](images, 0, device))
-    for name, found in measured.items():
-        found["model_flop_utilisation"] = utilisation(found, operations, floor, arguments.peak)
-        used = ", ".join(f"{value:.1%} {of}" for of, value in found["model_flop_utilisation"].items())
-        images_per_second, waits = found["images_per_second"], found["launch_bound_share"]
-        print(f"{name}: {images_per_second:,.0f} images/s, {waits:.0%} launch-bound, {used}")
-    size = games["eager"].batches.batch_size
+    size = batch_size or PAIRS["c"](images, 0, device)[1].batch_size
+    tell({"batch_size": size, "operations_per_image": operations})
     steps = 4 if small else math.ceil(arguments.epochs * len(images.images) / size)
     whole = whole_training(images, device, steps, batch_size)
     sheet(whole.pop("gan"), arguments.out / "speed_samples.png")
     print(f"{steps} steps, {steps * size:,} images: {whole['seconds']:.2f} s, set-up {whole['setup_seconds']:.2f} s")
-    settings = {"batch_size": size, "operations_per_image": operations}
-    return {**settings, "floor": floor, "ways": measured, "whole_training": whole}
+    tell({"whole_training": whole})
+    floors = [measure_floor(device, small) for _ in range(2 if small else 10)]
+    floor = {name: spread([found[name] for found in floors]) for name in floors[0]}
+    tell({"floor": floor})
+    games = ways(images, device, batch_size)
+    measured = compare_ways(games, *((2, 0.1) if small else (10, 1.0)))
+    for name, found in measured.items():
+        found["model_flop_utilisation"] = utilisation(found, operations, floor, arguments.peak)
+        used = ", ".join(f"{value:.1%} {of}" for of, value in found["model_flop_utilisation"].items())
+        print(f"{name}: {found['images_per_second']:,.0f} images/s, {used}", flush=True)
+    tell({"ways": measured})
+    for name, game in games.items():
+        found = measured[name]
+        found |= profiled(game, 2 if small else 20, found["seconds_per_step"]["median"])
+        if found["launch_bound_share"] is not None:
+            print(f"{name}: {found['launch_bound_share']:.0%} launch-bound")
+        tell({"ways": measured})
 
 
 # --- quality ----------------------------------------------------------------------------------------------------------
@@ -152,14 +168,21 @@ def sheet(gan: train.GAN, path: Path) -> None:
     save(figure, path)
 
 
-def train_and_record(images: data.Images, scale: Scale, arguments: argparse.Namespace, device) -> dict:
+def train_and_record(images: data.Images, scale: Scale, arguments: argparse.Namespace, device, tell) -> None:
     """Train the fast pair; scores over time and at the end, film strip, losses, samples."""
     judges = [Judge(images, seed, scale, device) for seed in arguments.seeds]
     budget = arguments.seconds or max(60.0, CALL - JUDGING - (time.perf_counter() - arguments.began))
     course = Course(judges, budget, until_within=False, seed=0)
     when = quality.moments(budget / 60, budget, scale.growth)
     game, history = quality.train_ours("d", images, 0, when, course, scale, device, snapshots=8)
+    settings = {**scale._asdict(), "classifier_seeds": arguments.seeds, "training_seconds": budget}
+    parameters = {
+        player: sum(p.numel() for p in getattr(game.gan, player).parameters())
+        for player in ("generator", "discriminator")
+    }
+    tell({"settings": settings, "parameters": parameters, "setup_seconds": course.setup, "looks": course.looks})
     found = course.end()
+    tell({"summary": quality.summary(found["final"]), **found})
     name, out = arguments.record, arguments.out
     sheet(game.gan, out / f"{name}_samples.png")
     save(plots.film_strip(history), out / f"{name}_film.png")
@@ -168,32 +191,27 @@ def train_and_record(images: data.Images, scale: Scale, arguments: argparse.Name
     save(figure, out / f"{name}_losses.png")
     figure = quality.figure_of({"d": [found]}, {"d": course.samples.cpu()}, images.images)
     save(figure, out / f"{name}_distance.png")
-    usual = usual_fid(images.images, course.samples) if arguments.inception else {}
-    scores = quality.summary(found["final"])
-    for score, value in scores.items():
+    for score, value in quality.summary(found["final"]).items():
         print(f"{score:20s}{value['median']:10.4g}   ({value['least']:.4g} to {value['most']:.4g})")
-    settings = {**scale._asdict(), "classifier_seeds": arguments.seeds, "training_seconds": budget}
-    parameters = {
-        player: sum(p.numel() for p in getattr(game.gan, player).parameters())
-        for player in ("generator", "discriminator")
-    }
-    return {"settings": settings, "parameters": parameters, "summary": scores, "usual_fid": usual, **found}
+    if arguments.inception:
+        tell({"usual_fid": usual_fid(images.images, course.samples)})
 
 
-def digits(arguments: argparse.Namespace, device: torch.device) -> dict:
+def digits(arguments: argparse.Namespace, device: torch.device, tell: Callable[[dict], None]) -> None:
     """The record of MNIST: Fréchet distance within a minute, each digit's share."""
     scale = SMALL if arguments.small else Scale(growth=LOOKS)
-    return train_and_record(quality.pictures(arguments.small), scale, arguments, device)
+    train_and_record(quality.pictures(arguments.small), scale, arguments, device, tell)
 
 
-def colour(arguments: argparse.Namespace, device: torch.device) -> dict:
+def colour(arguments: argparse.Namespace, device: torch.device, tell: Callable[[dict], None]) -> None:
     """The record of a folder of pictures in colour, 32x32."""
     if arguments.small:
         print("a miniature: crops of two photographs, few steps and samples; its scores mean nothing")
-        return train_and_record(data.photo_patches(700), SMALL, arguments, device)
+        train_and_record(data.photo_patches(700), SMALL, arguments, device, tell)
+        return
     images = data.image_folder(arguments.pictures)
     scale = Scale(classifier_steps=5_000, growth=LOOKS)  # photographs are harder to tell apart than digits
-    return train_and_record(images, scale, arguments, device)
+    train_and_record(images, scale, arguments, device, tell)
 
 
 RECORDS = {"speed": speed, "digits": digits, "colour": colour}
@@ -231,13 +249,17 @@ def main(argv: list[str] | None = None) -> dict:
     cudnn, before = torch.backends.cudnn, torch.backends.cudnn.benchmark
     cudnn.benchmark = True  # shapes never change, so its search pays
     how = {"miniature": arguments.small, "cudnn_benchmark": True, "tf32_in_convolutions": cudnn.allow_tf32}
+    result = {**reporting.about(__file__, argv, device, arguments.threads), **how}
+    path = arguments.out / f"{arguments.record}.json"
+
+    def tell(found: dict) -> None:
+        result.update(found)
+        reporting.write(result, path)
+
     try:
-        found = RECORDS[arguments.record](arguments, device)
+        RECORDS[arguments.record](arguments, device, tell)
     finally:
         cudnn.benchmark = before
-    result = {**reporting.about(__file__, argv, device, arguments.threads), **how, **found}
-    path = arguments.out / f"{arguments.record}.json"
-    reporting.write(result, path)
     print(f"wrote {path.name} and its pictures")
     return result
 

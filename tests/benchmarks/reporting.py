@@ -7,14 +7,21 @@ import os
 import platform
 import shlex
 import sys
+import types
 from pathlib import Path
 from statistics import median
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a borrowed machine has not installed the package
+try:
+    import IPython.display  # noqa: F401
+except ImportError:  # nor IPython, which `plots` shows pictures in notebooks with, and nothing here does
+    shown = types.ModuleType("IPython.display")
+    shown.display, shown.DisplayHandle = print, object
+    sys.modules |= {"IPython": types.ModuleType("IPython"), "IPython.display": shown}
 
-from gan_edu import plots
+from gan_edu import plots  # noqa: E402
 
 
 def parser(description: str) -> argparse.ArgumentParser:
