@@ -6,6 +6,7 @@ RIGHT = {
         ("torch's own", "my_logit = torch.logit"),
         ("minus the log of the other odds", "def my_logit(p):\n    return -(1 / p - 1).log()"),
         ("log1p", "def my_logit(p):\n    return p.log() - torch.log1p(-p)"),
+        ("in place", "def my_logit(p):\n    return p.div_(1 - p).log_()"),
         ("one by one", "import math\ndef my_logit(p):\n    return torch.tensor([math.log(x / (1 - x)) for x in p])"),
     ],
     "check_five_questions": [
