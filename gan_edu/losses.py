@@ -2,7 +2,8 @@
 
 A logit is the discriminator's unbounded output: `sigmoid(logit)` is its belief that the input is real. Logits have the
 shape (N,), or (N, K) where a discriminator gives several for each sample; every loss is the mean over all of them.
-With `r` for logits of real data and `f` for logits of fakes:
+With `r` for logits of real data and `f` for logits of fakes (the name RpGAN is from On Relativistic f-Divergences,
+ICML 2020):
 
 | name             | D minimizes                           | G minimizes         | source                           |
 |------------------|---------------------------------------|---------------------|----------------------------------|
@@ -148,7 +149,8 @@ class Term(NamedTuple):
 
     It adds `weight * function(discriminator, real, fake, condition)` to the loss; where `every` > 1 it is computed in
     every `every`-th move of its player only and counts `every` times ("lazy" regularization, Karras et al. 2020,
-    section 3.1). `discriminator` is a function of samples alone: the condition is bound to it already.
+    section 3.1): for gradient descent the same on average, for Adam, which remembers squares of gradients, not quite.
+    `discriminator` is a function of samples alone: the condition is bound to it already.
     """
 
     name: str

@@ -3,6 +3,7 @@
 import ast
 import os
 import re
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,14 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")  # before anything imports tor
 
 import matplotlib
 import pytest
+
+for name in (
+    "SIGINT",
+    "SIGTERM",
+    "SIGHUP",
+):  # a shell's background jobs ignore some, and so would all that a test starts
+    if signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
 
 matplotlib.use("Agg")  # not MPLBACKEND: kernels that a test starts would inherit it
 

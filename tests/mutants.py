@@ -26,13 +26,14 @@ class Mutant(NamedTuple):
 
 MUTANTS = (
     Mutant("minimax-sign", "losses.py", "-softplus(f).mean()),", "softplus(f).mean()),", "test_losses.py", "01"),
-    Mutant("non-saturating-sign", "losses.py", "softplus(-f).mean()),", "softplus(f).mean()),", "test_losses.py", "02"),
+    Mutant("non-saturating-sign", "losses.py", "softplus(-f).mean()),", "softplus(f).mean()),",
+           "test_losses.py", "deeper/02_what"),
     Mutant("discriminator-sign", "losses.py", "softplus(-real_logits)", "softplus(real_logits)",
-           "test_losses.py", "02"),
+           "test_losses.py", "deeper/02_what"),
     Mutant("hinge-sign", "losses.py", "relu(1 + f).mean(), lambda f, r: -f", "relu(1 - f).mean(), lambda f, r: -f",
            "test_losses.py", "deeper/02_what"),
     Mutant("relativistic-swapped", "losses.py", "lambda f, r: softplus(r - f)", "lambda f, r: softplus(f - r)",
-           "test_losses.py", "02"),
+           "test_losses.py", "deeper/02_what"),
     Mutant("detach-removed", "train/step.py", "discriminator_step(gan, real, fake.detach(), condition)",
            "discriminator_step(gan, real, fake, condition)", "test_train.py", "deeper/03_detach"),
     Mutant("optimizers-swapped", "train/step.py",

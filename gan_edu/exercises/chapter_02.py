@@ -33,6 +33,7 @@ def check_stable_loss(my_discriminator_loss) -> str:
         (len(r) * right, "That is a sum over the batch; take means, or the batch size counts."),
         (softplus(r).mean() + softplus(f).mean(), "The fakes are right, the sign of the reals is not: softplus(-r)."),
         (softplus(-r).mean() + softplus(-f).mean(), "The reals are right, the sign of the fakes is not: softplus(f)."),
+        (2 * softplus(-r).mean() - right, "The reals are right; the fakes' part is added, not subtracted."),
     )
     _exclude(answer.reshape(()), mistakes)
     require(close(answer.reshape(()), right), "Even at small logits the value is not E softplus(-r) + E softplus(f).")
@@ -75,6 +76,7 @@ def check_least_squares(my_least_squares) -> str:
     d_right, g_right = ((r - 1).square().mean() + f.square().mean()) / 2, (f - 1).square().mean() / 2
     d_swapped, g_old = (r.square().mean() + (f - 1).square().mean()) / 2, f.square().mean() / 2
 
+    no_sigmoid = "Use the logit as it is: no sigmoid in least squares."
     both = close(d_loss, broadcast) and close(g_loss, g_old)
     require(not both, "Nothing has changed: both bugs are still there.")
     order = close(d_loss, g_right) and close(g_loss, d_right)
@@ -84,12 +86,16 @@ def check_least_squares(my_least_squares) -> str:
         (d_swapped, "D's labels are swapped: 1 for reals, 0 for fakes."),
         (2 * d_right, "D's loss is doubled: it is the mean over all 2N numbers."),
         (d_right / 2, "D's loss is halved: a mean over 2N numbers holds the 1/2 already."),
+        (((r.sigmoid() - 1).square() + f.sigmoid().square()).mean() / 2, no_sigmoid),
     )
     _exclude(d_loss, mistakes)
     require(close(d_loss, d_right), "D's loss is not (E (r - 1)^2 + E f^2) / 2.")
     mistakes = (
         (g_old, "D is mended. G still pulls its fakes to 0, the code of the fakes, and so helps D."),
         (2 * g_right, "D is mended. G's loss lost its factor 1/2."),
+        ((f.sigmoid() - 1).square().mean() / 2, f"D is mended. {no_sigmoid}"),
+        (-g_old, "Flipping the sign sends fakes away from 0, also to minus infinity; the goal is 1."),
+        ((r - 1).square().mean() / 2, "D is mended. G's loss must use the fakes."),
     )
     _exclude(g_loss, mistakes)
     require(close(g_loss, g_right), "D is mended, but G's loss is not E (f - 1)^2 / 2.")
@@ -120,10 +126,11 @@ class _Shapes(TorchFunctionMode):
 @exercise("2.3 Labels that are a little soft")
 def check_smoothed_logit(my_smoothed_logit) -> str:
     """The logit log(0.9 p / (0.1 p + q)), also where there are no fakes."""
-    p, q = torch.tensor([0.3, 0.8, 0.05]), torch.tensor([0.4, 0.1, 0.6])
+    p, q = torch.tensor([0.3, 0.9, 0.05]), torch.tensor([0.4, 0.05, 0.6])
     answer = torch.as_tensor(call(my_smoothed_logit, p, q))
     require(answer.shape == p.shape, f"Give one logit for each place: shape {tuple(p.shape)}.")
     right = torch.log(0.9 * p / (0.1 * p + q))
+    capped = "A cap at log 9 is right only without fakes; the 0.1 p also lowers the logit where q > 0."
     mistakes = (
         (torch.log(p / q), "That is the logit without smoothing, log(p / q)."),
         (torch.log(0.9 * p / q), "The other tenth is missing: a real also costs 0.1 softplus(l), as fakes do."),
@@ -131,6 +138,8 @@ def check_smoothed_logit(my_smoothed_logit) -> str:
         (torch.log(0.9 * p / (p + q)), "That is log s. The logit is log s - log(1 - s)."),
         (0.9 * torch.log(p / q), "The 0.9 weighs the softplus, not the logit."),
         (torch.log((0.9 * p + 0.1 * q) / (0.1 * p + 0.9 * q)), "Here the fakes are smoothed too; only reals are soft."),
+        (torch.log(0.9 * p / (0.1 * p + 0.9 * q)), "Only reals are softened: a fake counts fully, q, not 0.9 q."),
+        (torch.log(p / q).clamp(max=math.log(9)), capped),
         (right.exp(), "That is the ratio of the two weights; its logarithm is the logit."),
         (torch.log(p / (0.1 * p + q)), "The 0.9 is missing: softplus(-l) of a real counts nine tenths only."),
         (-right, "The sign is flipped: the logit grows with p."),

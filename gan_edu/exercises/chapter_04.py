@@ -136,6 +136,10 @@ STEP_MISTAKES: dict[str, dict] = {  # hint -> what the mistake changes in the st
     TOO_EARLY: {"clear_at": "after each step"},
     "G moves along the sum of both losses: D's backward() ran into G, because the fakes were not detached, and nothing "
     "cleared what it left there.": {"clear_at": "the start", "detach": False},
+    "D's backward() ran into G: detach the fakes, and clear G's gradients.": {"cleared": "d", "detach": False},
+    "G's backward() ran through D before D stepped: D moves first, then compute G's loss.": {
+        "order": "gd", "d_loss": lambda d, real, fake: _d_loss(d, real, fake) + _g_loss(d, fake),
+    },
     "G was moved first, and D saw the fakes of the moved G. Here D moves first.": {"order": "gd", "fresh_fake": True},
     "G learns against the D from before its move: compute G's loss after d_optimizer.step().": {"order": "gd"},
     "G's loss is the saturating one, -softplus(D(fake)): take softplus(-D(fake)).": {"g_loss": _minimax},
@@ -151,6 +155,7 @@ STEP_MISTAKES: dict[str, dict] = {  # hint -> what the mistake changes in the st
     "The optimizers are swapped: after D's backward() steps d_optimizer, after G's g_optimizer.": {
         "owners": {"d": "g", "g": "d"}, "fresh_fake": True,
     },
+    "Is G's loss a mean? Yours is the sum over the batch.": {"g_loss": lambda d, fake: softplus(-d(fake)).sum()},
     "D's loss is halved: its two means are added, not averaged.": {"d_loss": lambda *all: _d_loss(*all) / 2},
     "D learns from the real batch alone: add its loss on the fakes.": {"d_loss": lambda d, real, _: _g_loss(d, real)},
     "D learns from the fakes alone: add its loss on the real batch.": {"d_loss": lambda d, real, fake: _help(d, fake)},
@@ -160,10 +165,7 @@ STEP_MISTAKES: dict[str, dict] = {  # hint -> what the mistake changes in the st
 def _which_player(start: tuple, found: tuple, right: tuple) -> str:
     """What can be said of weights that no known mistake leads to."""
     if torch.equal(found[0], start[0]):
-        return (
-            "G stands still. Its loss needs the fakes with their graph (no detach and no no_grad there), a backward(), "
-            "and after it a step of g_optimizer."
-        )
+        return "G stands still: its loss needs fakes with their graph (no detach, no no_grad), then backward(), step()."
     if torch.equal(found[1], start[1]):
         return "D stands still: it needs a backward() of its own loss and then d_optimizer.step()."
     if same_move(start[1], found[1], right[1], 0.02):
@@ -176,10 +178,10 @@ def _which_player(start: tuple, found: tuple, right: tuple) -> str:
 WORDS = ("optimizer", "clearing", "noise", "sign", "detach", "momentum")  # what a reader may answer
 PATIENTS = ("noise", "sign", "optimizer", "clearing")  # what ails the patients 1 to 4
 SIGNS = {
-    "noise": "on the noise that it was trained on all is well, and only there",
-    "sign": "both losses fall to nearly zero together, which no two opponents can do",
+    "noise": "on the noise that it was trained on all is well, and only there.",
+    "sign": "both losses fall to nearly zero together, which no two opponents can do.",
     "optimizer": "G's samples stay where they were born, to the last digit, while G's loss moves: who moves on it?",
-    "clearing": "everybody moves, but by what was right some steps ago: logits and losses swing to and fro",
+    "clearing": "the logits of real points grow and grow, to 2,000. Momentum forgets; what never forgets?",
 }
 
 
@@ -223,7 +225,7 @@ def check_diagnoses(my_diagnoses):
     wrong = [(patient, ill) for patient, ill in enumerate(PATIENTS, 1) if words[patient - 1] != ill]
     if wrong:
         patient, ill = wrong[0]
-        raise Wrong(f"{4 - len(wrong)} of 4 are right. Look at patient {patient} again: {SIGNS[ill]}.")
+        raise Wrong(f"{4 - len(wrong)} of 4 are right. Look at patient {patient} again: {SIGNS[ill]}")
     return "Four of four, without a line of code: samples first, then losses, then logits."
 
 
@@ -280,9 +282,8 @@ def check_mended_loop(mended_loop):
     require(not all(map(torch.equal, found, start)), nobody)
     for_d, for_g = fed[::calls], fed[calls - 1 :: calls]
     stale = [all(torch.equal(noise, noises[0]) for noise in noises) for noises in (for_d, for_g)]
-    noise = ["One batch of noise serves " + ("both" if all(stale) else "one") + " of the players for ever."] * any(
-        stale
-    )
+    whose = "both" if all(stale) else "one"
+    noise = [f"One batch of noise serves {whose} of the players for ever."] * any(stale)
     games = sorted(product(OWNERS, CLEARED, WISHES), key=lambda hints: sum(map(bool, hints)))
     for (owners, cleared, wish), pair in product(games, ((for_d, for_g), (for_g, for_d))[:calls]):
         if _same(start, found, _loop(real, *pair, OWNERS[owners], **CLEARED[cleared], **WISHES[wish])):
@@ -326,15 +327,15 @@ def check_my_step(my_step):
     batches = _batches()
     for optimizer in (SGD, ADAM):
         gan, players = train.GAN(*_networks(), "non_saturating", device="cpu"), _players(optimizer)
-        gan.g_optimizer, gan.d_optimizer = (
-            optimizer(gan.generator.parameters()),
-            optimizer(gan.discriminator.parameters()),
-        )
+        gan.g_optimizer = optimizer(gan.generator.parameters())
+        gan.d_optimizer = optimizer(gan.discriminator.parameters())
+        ours, first = Players(gan.generator, gan.discriminator, None, None), ()
         start, dice = players.weights(), torch.get_rng_state()
         for real, noise in batches:
             losses = train.train_step(gan, real, noise)
             answer = call(my_step, *players, real, noise)
-        found, right = players.weights(), Players(gan.generator, gan.discriminator, None, None).weights()
+            first = first or (players.weights(), ours.weights())  # later moves inherit the mistakes of the first
+        found, right = players.weights(), ours.weights()
         if not _same(start, found, right):
             same_dice = torch.equal(dice, torch.get_rng_state())
             require(same_dice, "Your step draws random numbers: take the noise that is given.")
@@ -343,7 +344,7 @@ def check_my_step(my_step):
                 for real, noise in batches:
                     _step(mistaken, real, noise, **mistake)
                 require(not _same(start, found, mistaken.weights()), hint)
-            raise Wrong(_which_player(start, found, right))
+            raise Wrong(_which_player(start, *first))
         _require_loss_pair(answer, losses)
     return "Five steps, and every weight is where gan_edu's own step would put it."
 
@@ -387,9 +388,8 @@ class _Watch(ExitStack):
 
 def _samples(generator) -> Tensor:
     require(callable(generator), "Return the trained generator: a network that maps noise (n, 2) to points (n, 2).")
-    torch.manual_seed(2)
-    with torch.no_grad():
-        fake = generator(torch.randn(2000, 2))
+    with torch.no_grad():  # dice of its own: whoever does not seed must not be seeded here
+        fake = generator(torch.randn(2000, 2, generator=torch.Generator().manual_seed(2)))
     shape = tuple(getattr(fake, "shape", ()))
     require(shape == (2000, 2), f"From noise (2000, 2) the generator must make points (2000, 2), not {shape}.")
     return fake
@@ -401,6 +401,7 @@ def check_my_training(my_training):
     _require_plain(my_training)
     ring = data.ring()
     points = ring.sample(10_000, torch.Generator().manual_seed(0))
+    _samples(call(my_training, points.clone(), 2, 0))  # what is wrong in shape is told at once
     for seed in (0, 1):
         began = time.thread_time()
         with _Watch() as watch:
@@ -412,6 +413,7 @@ def check_my_training(my_training):
         require(fake.isfinite().all(), "The generator makes NaN: a loss blew up. Lower the learning rates.")
         modes = metrics.mode_coverage(fake, ring.centers, ring.std).modes
         if modes >= 6:
+            require(watch.moves, f"{modes} of 8 modes, but no optimizer ever made a step: who learned this?")
             runs = [_samples(call(my_training, points.clone(), 2, seed)) for _ in torch.arange(2)]
             require(torch.equal(*runs), "It learns, but no two runs are alike: start with torch.manual_seed(seed).")
             return f"{modes} of 8 modes, and not a line of it was ours."
@@ -424,7 +426,9 @@ def check_my_training(my_training):
     made, beta = min(watch.moves.values()), max(watch.betas)
     require(made >= 1400, said + f"an optimizer made {made} steps of 1,500.")
     require(beta <= 0.5, said + f"Adam's first beta is {beta}, and momentum feeds the chase: take at most 0.5.")
-    step = "Is D as fast as G? If so your step may be at fault: what does the checker of 4.3 say of it?"
+    used = set(_names(my_training.__code__)) if hasattr(my_training, "__code__") else {"grad"}
+    require(used & {"zero_grad", "grad", "my_step"}, said + "are gradients cleared? No zero_grad() is called here.")
+    step = "Is D as fast as G, are gradients cleared? If so: what does the checker of 4.3 say of your step?"
     require(fake.norm(dim=1).mean() < 3, said + f"the samples ran far outside. {step}")
     require(fake.std(0).norm() > 0.3, said + f"all samples sit close together, a collapse. {step}")
     raise Wrong(said + f"spread out, but not on the modes. Three hidden layers of 64, rates of 1e-3? {step}")

@@ -1,4 +1,4 @@
-"""The exercises of chapter 5: kernels that double an edge, a DCGAN of one's own, and a bug in ten layers."""
+"""The exercises of chapter 5: kernels that double an edge, a DCGAN of one's own, and the bug of a sick run."""
 
 import operator
 from copy import deepcopy
@@ -11,6 +11,7 @@ from gan_edu.exercises.core import Wrong, call, exercise, require
 
 KERNELS = range(2, 9)
 WITH_WEIGHTS = (nn.Linear, nn.modules.conv._ConvNd)
+POOLING = (nn.MaxPool2d, nn.AvgPool2d)
 
 
 def _whole(answer, kernel) -> tuple[int, int]:
@@ -78,32 +79,44 @@ def _notices(net: nn.Module, layer: nn.Module, batch: Tensor, share: float = 1.0
     return bool((after - before).norm() > 0.1 * before.norm())
 
 
-def _check_pictures(net: nn.Module, noise: Tensor, shape: tuple[int, ...]) -> None:
+@torch.no_grad()
+def _is_linear(function, x: Tensor) -> bool:
+    """Is it a linear function plus a constant? Then what x and -x move cancels out."""
+    up, down, middle = function(x), function(-x), function(0 * x)
+    return bool((up + down - 2 * middle).norm() < 1e-3 * (up - down).norm())
+
+
+def _check_pictures(net: nn.Module, noise: Tensor, shape: tuple[int, ...], why: str = "Why?") -> None:
     """Pictures (N, *shape) with values all over [-1, 1], a norm behind each hidden layer and none at the end?"""
     images = _run(net, noise)
     require(images.shape[1:] == shape, f"The images are {tuple(images.shape)}, not {(len(noise), *shape)}.")
-    layers = _layers(net, noise)
+    layers, weights = _layers(net, noise), deepcopy(net.state_dict())
     last = [layer for layer in layers if isinstance(layer, WITH_WEIGHTS)][-1]
-    require(_notices(net, last, noise), "Batch norm at the output takes the data's own brightness away: leave it out.")
-    hidden = [a for a, b in pairwise(layers) if isinstance(a, WITH_WEIGHTS) and isinstance(b, WITH_WEIGHTS)]
-    bare = ", ".join(type(layer).__name__ for layer in hidden if _notices(net, layer, noise, 0.5))
-    require(not bare, f"Each hidden layer of G needs batch norm behind it; these have none: {bare}.")
     _grow(last, -1)  # what a random bias prefers cancels out
     both = torch.cat([images, _run(net, noise)])
+    dark, light = (-both).relu().mean(), both.relu().mean()
+    require(both.min() <= 0, "Every pixel is positive: a sigmoid ends in [0, 1], but the data are in [-1, 1].")
+    require(dark > 0, f"No pixel is darker than 0, the middle grey, and most of a digit is black, -1. {why}")
+    require(_notices(net, last, noise), "Batch norm at the output takes the data's own brightness away: leave it out.")
     for _ in range(60):  # to where tanh is at 0.9
         _grow(last, 1.2 if _run(net, noise).abs().max() < 0.9 else 0.9)
     _grow(last, 1.5)
     cut = (_run(net, noise).abs() == 1).any()
     _grow(last, 50)
-    dark, light = (-both).relu().mean(), both.relu().mean()
+    end = _run(net, noise).abs().max()
     for made, hint in (
-        (_run(net, noise).abs().max() > 1, "The images leave [-1, 1] when weights grow: something must bound them."),
+        (end > 1, "The images leave [-1, 1] when weights grow: something must bound them."),
+        (end < 0.95, f"However large the weights, no pixel passes {end:.2f}; the data reach 1. Bounded twice?"),
         (cut, "A hard cut at -1 and 1 has a slope of exactly 0 outside: such pixels learn nothing. Take tanh."),
-        (both.min() > 0, "Every pixel is positive: a sigmoid ends in [0, 1], but the data are in [-1, 1]."),
-        (dark == 0, "No pixel is darker than 0, the middle grey, and most of a digit is black, -1. What forbids it?"),
         (dark < 0.5 * light, "Better, but dark pixels are still held back: white comes much easier than black."),
     ):
         require(not made, hint)
+    net.load_state_dict(weights)
+    hidden = [a for a, b in pairwise(layers) if isinstance(a, WITH_WEIGHTS) and isinstance(b, WITH_WEIGHTS)]
+    bare = ", ".join(type(layer).__name__ for layer in hidden if _notices(net, layer, noise, 0.5))
+    require(not bare, f"Each hidden layer of G needs batch norm behind it; these have none: {bare}.")
+    net.eval()
+    require(not _is_linear(lambda z: net(z).atanh(), noise), "G has no activation before its end: put in ReLU.")
 
 
 def _check_judgement(net: nn.Module, images: Tensor) -> None:
@@ -116,6 +129,7 @@ def _check_judgement(net: nn.Module, images: Tensor) -> None:
     _grow(last, 1e4)
     judged = _run(net, 1e4 * images).abs().max()
     require(judged > 1, "D's answer stays small however large its weights: return a bare logit.")
+    require(not _is_linear(net.eval(), images), "D is linear: convolutions with nothing between them are one.")
 
 
 @exercise("5.2 A DCGAN of your own")
@@ -136,14 +150,19 @@ def check_my_pair(my_pair):
     missed = ", ".join(name for name, p in named if p.grad is None or (p.dim() > 1 and not p.grad.any()))
     require(not missed, f"No gradient reaches {missed}. Is it used, and is nothing detached or rounded on the way?")
     _check_judgement(pair[1], images)
-    return "They fit, and every weight learns. Now let them play, as the solution does."
+    odd = {f"{type(m).__name__} in G" for m in pair[0].modules() if isinstance(m, nn.LeakyReLU)}
+    odd |= {f"{type(m).__name__} in D" for m in pair[1].modules() if isinstance(m, (nn.ReLU, *POOLING))}
+    odd |= {"a hidden Linear in D"} if sum(isinstance(m, nn.Linear) for m in pair[1].modules()) > 1 else set()
+    note = f" (The guidelines do without {', '.join(sorted(odd))}; compare, if you like.)" if odd else ""
+    return f"They fit, and every weight learns. Now let them play, as the solution does.{note}"
 
 
-@exercise("5.3 Find the bug in ten layers")
+@exercise("5.3 Find the bug")
 def check_mended_generator(mended_generator):
     """The images of the mended network: their shape, how dark they get, and their range with large weights."""
     torch.manual_seed(0)
     net = call(mended_generator)
     require(isinstance(net, nn.Module), f"Return the network, an nn.Sequential, not a {type(net).__name__}.")
-    _check_pictures(net, torch.randn(64, 16), (1, 8, 8))
+    two_left = sum(isinstance(layer, nn.ReLU) for layer in net.modules()) == 2
+    _check_pictures(net, torch.randn(64, 16), (1, 8, 8), "You removed another ReLU." if two_left else "Why?")
     return "The last layer must be able to make every value that the data have."

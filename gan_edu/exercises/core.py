@@ -30,6 +30,8 @@ IN_PLAIN_WORDS = {
     "backward through the graph a second time": "Two losses share a graph: detach the fakes for D, or make them anew.",
     "modified by an inplace operation": "Weights moved before a gradient through them was taken: backward first.",
     "shapes cannot be multiplied": "Two shapes do not fit: print the shape of what you pass on.",
+    "input to conv_transpose2d": "Noise is (N, 100): begin with Linear and Unflatten, or view it as (N, 100, 1, 1).",
+    "to have 1 channels, but got 3": "Colour pictures have 3 channels; the layer that takes them expects 1.",
     "has no attribute 'backward'": "Only a tensor can go backward: no .item() and no float() before it.",
 }
 

@@ -93,6 +93,14 @@ def mended_generator():
     layers += [nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Tanh()]
     return nn.Sequential(*layers)
 """
+_SHORTER = """
+def mended_generator():
+    layers = [nn.Linear(16, 64 * 2 * 2), nn.Unflatten(1, (64, 2, 2))]
+    for before, after in [(64, 32), (32, 1)]:
+        layers.extend([nn.BatchNorm2d(before), nn.ReLU(), nn.ConvTranspose2d(before, after, 4, 2, 1)])
+    layers.append(nn.Tanh())
+    return nn.Sequential(*layers)
+"""
 _NORM_OF_VECTORS = """
 def mended_generator():
     return nn.Sequential(
@@ -138,6 +146,7 @@ RIGHT = {
         ("enlarging, shuffled pixels, other norms", _ENLARGING),
     ],
     "check_mended_generator": [
+        ("without the last ReLU", _SHORTER),
         ("a list of layers", _MENDED.format(bias="")),
         ("without a bias", _MENDED.format(bias=", bias=False")),
         ("other norms, other layers", _NORM_OF_VECTORS),

@@ -32,7 +32,6 @@ WRONG = {
         ("odds", "my_answers = [15.167, 0.1438, -0.5, 3, 3]", "the odds"),
         ("per cent", "my_answers = [15.167, 0.1438, -0.5, 3, 75]", "not per cent"),
         ("three missed", "my_answers = [1, 1, -0.5, 1, 0.75]", "Read there first"),
-        ("a dictionary", "my_answers = {1: 15.167, 2: 0.1438, 3: -0.5, 4: 3, 5: 0.75}", "Give a list"),
         ("only two", "my_answers = [15.167, 0.1438]", "list of five"),
         ("an unknown mistake", "my_answers = [15.167, 0.1438, -0.5, 3, 9]", "read chapter 3"),
     ],

@@ -85,6 +85,24 @@ def optimal_logit(x, mean, width, mean_q, width_q):
 """,
             "term by term",
         ),
+        (
+            "a line that fits neither width",
+            """
+def optimal_logit(x, mean, width, mean_q, width_q):
+    return (mean - mean_q) / (width * width_q) * x + (mean_q**2 - mean**2) / (2 * width * width_q)
+""",
+            "equal widths only",
+        ),
+        (
+            "the factor of a plane's normal",
+            """
+import math
+def optimal_logit(x, mean, width, mean_q, width_q):
+    squares = (x - mean_q) ** 2 / (2 * width_q**2) - (x - mean) ** 2 / (2 * width**2)
+    return squares + 2 * math.log(width_q / width)
+""",
+            "not 1 / s^2",
+        ),
     ],
     "check_mended_value_of": [
         (
@@ -157,6 +175,44 @@ def mended_value_of(p, q, n):
 """,
             "your estimate",
         ),
+        (
+            "a difference of densities for a logit",
+            """
+from gan_edu.losses import LOSSES
+def mended_value_of(p, q, n):
+    def discriminator(samples):
+        return p.log_prob(samples).exp() - q.log_prob(samples).exp()
+    real, fake = p.sample((n,)), q.sample((n,))
+    return -LOSSES["minimax"].discriminator(discriminator(real), discriminator(fake)).item()
+""",
+            "difference of densities",
+        ),
+        (
+            "log D for a logit",
+            """
+import torch
+from gan_edu.losses import LOSSES
+def mended_value_of(p, q, n):
+    def discriminator(samples):
+        log_p, log_q = p.log_prob(samples), q.log_prob(samples)
+        return log_p - torch.logaddexp(log_p, log_q)
+    real, fake = p.sample((n,)), q.sample((n,))
+    return -LOSSES["minimax"].discriminator(discriminator(real), discriminator(fake)).item()
+""",
+            "log D, not the logit",
+        ),
+        (
+            "a sum for a mean",
+            """
+from torch.nn.functional import logsigmoid
+def mended_value_of(p, q, n):
+    real, fake = p.sample((n,)), q.sample((n,))
+    on_real = p.log_prob(real) - q.log_prob(real)
+    on_fake = p.log_prob(fake) - q.log_prob(fake)
+    return (logsigmoid(on_real).sum() + logsigmoid(-on_fake).sum()).item()
+""",
+            "not a sum",
+        ),
     ],
     "check_best_reply": [
         (
@@ -198,6 +254,16 @@ def mended_value_of(p, q, n):
             "one number for all",
             "def best_reply(p, q, share):\n    return share\n",
             "one number for each x",
+        ),
+        (
+            "the share at every x",
+            "def best_reply(p, q, share):\n    return share + 0 * p\n",
+            "p = q only",
+        ),
+        (
+            "a fixed three to one",
+            "def best_reply(p, q, share):\n    return 3 * p / (3 * p + q)\n",
+            "not a fixed 3",
         ),
     ],
 }

@@ -132,6 +132,30 @@ def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
     g_optimizer.step()
     return d_loss.detach(), g_loss.detach()
 """
+_LATE = """
+def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
+    softplus = nn.functional.softplus
+    fake = generator(noise)
+    d_loss = softplus(-discriminator(real)).mean() + softplus(discriminator(fake.detach())).mean()
+    g_loss = softplus(-discriminator(fake)).mean()
+    d_optimizer.zero_grad()
+    g_optimizer.zero_grad()
+    d_loss.backward()
+    g_loss.backward()
+    d_optimizer.step()
+    g_optimizer.step()
+    return d_loss.detach(), g_loss.detach()
+"""
+_LOOKED_UP = """
+def my_training(points, steps, seed):
+    torch.manual_seed(seed)
+
+    class Net(nn.Module):
+        def forward(self, noise):
+            return points[torch.randint(len(points), (len(noise),))]
+
+    return Net()
+"""
 _PACKAGE = """
 def my_step(generator, discriminator, g_optimizer, d_optimizer, real, noise):
     softplus = nn.functional.softplus
@@ -165,7 +189,7 @@ WRONG = {
         (
             "momentum",
             "my_diagnoses = ['noise', 'sign', 'optimizer', 'momentum']",
-            "3 of 4 are right. Look at patient 4",
+            "Momentum forgets; what never forgets?",
         ),
         ("first two swapped", "my_diagnoses = ['sign', 'noise', 'optimizer', 'clearing']", "2 of 4 are right"),
         ("patient 2", "my_diagnoses = ['noise', 'detach', 'optimizer', 'clearing']", "no two opponents"),
@@ -267,6 +291,13 @@ WRONG = {
             ),
             "the sum of both losses",
         ),
+        (
+            "no detach, D alone cleared",
+            _step(("fake.detach()", "generator(noise)"), (_CLEAR_G, "")),
+            "ran into G: detach",
+        ),
+        ("both backward, then both steps", _LATE, "before D stepped"),
+        ("G's loss a sum", _step(("discriminator(fake)).mean()", "discriminator(fake)).sum()")), "Is G's loss a mean"),
         ("no detach", _step(("fake.detach()", "fake")), "Two losses share a graph"),
         ("G first", _G_FIRST, "moved first"),
         ("at once", _SIMULTANEOUS, "from before its move"),
@@ -370,6 +401,13 @@ WRONG = {
             "the same points for ever",
             _training(_FEW, ("points[torch.randint(len(points), (64,))]", "points[:64]")),
             "Only 64 of the 10,000 points",
+        ),
+        ("random points, nothing learned", _LOOKED_UP, "no optimizer ever made a step: who learned"),
+        ("a triple", _training(("return generator\n", "return None, fake, discriminator\n")), "trained generator"),
+        (
+            "nothing cleared",
+            _training(("        d_optimizer.zero_grad()\n", ""), ("        g_optimizer.zero_grad()\n", "")),
+            "are gradients cleared?",
         ),
         ("no seed", _training(("    torch.manual_seed(seed)\n", "")), "no two runs are alike"),
         (

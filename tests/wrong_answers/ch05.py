@@ -58,6 +58,23 @@ def my_pair():
     return g, nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 1))
 """
 
+_LINEAR_D = """
+def my_pair():
+    d = nn.Sequential(nn.Conv2d(3, 16, 4, 4), nn.Conv2d(16, 32, 4, 2, 1), nn.Flatten(), nn.Linear(512, 1))
+    up = [nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.BatchNorm2d(32), nn.ReLU(), nn.ConvTranspose2d(32, 3, 4, 2, 1)]
+    start = [nn.Linear(100, 64 * 8 * 8), nn.Unflatten(1, (64, 8, 8)), nn.BatchNorm2d(64), nn.ReLU()]
+    return nn.Sequential(*start, *up, nn.Tanh()), d
+"""
+_WRONG_ONE = """
+def mended_generator():
+    layers = [nn.Linear(16, 64 * 2 * 2), nn.Unflatten(1, (64, 2, 2))]
+    for before, after in ((64, 32), (32, 1)):
+        layers += [nn.BatchNorm2d(before), nn.ReLU()]
+        layers += [nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)]
+    {lines}
+    return nn.Sequential(*layers, {end} nn.Tanh())
+"""
+
 
 def _generator(first="nn.BatchNorm2d(64),", kernel="4", norm="nn.BatchNorm2d(32),", end="nn.Tanh(),"):
     return _GENERATOR.format(first=first, kernel=kernel, norm=norm, end=end)
@@ -111,9 +128,21 @@ WRONG = {
         ("frozen", _pair(before="d[0].requires_grad_(False)"), "Frozen, so that it never learns: D's 0.weight"),
         ("detached", _pair(d_norm="Lost(),"), "No gradient reaches G's 0.weight"),
         ("no convolution", _FLAT, "at least two convolutions"),
+        ("a linear D", _LINEAR_D, "D is linear"),
+        (
+            "a linear G",
+            _pair(before="g = nn.Sequential(*(m for m in g if not isinstance(m, nn.ReLU)))"),
+            "G has no act",
+        ),
+        ("tanh twice", _pair(end="nn.Tanh(), nn.Tanh(),"), "no pixel passes 0.76"),
+        ("noise not reshaped", _pair(before="g = nn.ConvTranspose2d(100, 3, 32)"), "begin with Linear and Unflatten"),
+        ("a D for grey pictures", _pair(before="d[0] = nn.Conv2d(1, 16, 4, 2, 1)"), "Colour pictures have 3 channels"),
     ],
     "check_mended_generator": [
-        ("as printed", _generator(end="nn.ReLU(), nn.Tanh(),"), "middle grey"),
+        ("as printed", _WRONG_ONE.format(lines="", end="nn.ReLU(),"), "middle grey"),
+        ("the wrong ReLU", _WRONG_ONE.format(lines="del layers[3]", end="nn.ReLU(),"), "removed another ReLU"),
+        ("all ReLUs", _WRONG_ONE.format(lines="del layers[6], layers[3]", end=""), "no activation"),
+        ("tanh twice", _generator(end="nn.Tanh(), nn.Tanh(),"), "no pixel passes 0.76"),
         ("sigmoid", _generator(end="nn.Sigmoid(),"), "sigmoid"),
         ("leaky", _generator(end="nn.LeakyReLU(0.2), nn.Tanh(),"), "held back"),
         ("hard", _generator(end="nn.Hardtanh(),"), "hard cut"),
