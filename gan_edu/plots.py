@@ -220,9 +220,9 @@ def stamps(ax: Axes, kernel: int, inputs: int = 5, stride: int = 2) -> None:
 
 def walk(ax: Axes, walked: Sequence[str], title: str = "") -> None:
     """The chain from noise to the loss, and a backward pass as arrows below it, from the right through the boxes in
-    `walked`, which are filled; where it ends before the noise, a wall stands.
+    `walked`, which are filled; its last name is the loss's. Where the walk ends before G, a wall stands.
     """
-    chain = (("z", INK), ("G", G), ("fake", FAKE), ("D", D), ("logit", INK), ("loss", INK))
+    chain = (("z", INK), ("G", G), ("fake", FAKE), ("D", D), ("logit", INK), (walked[-1], INK))
     for x, (name, color) in enumerate(chain):
         inside, box = name in walked, {"boxstyle": "round,pad=0.4", "edgecolor": color, "linewidth": 1.5}
         box["facecolor"] = color if inside else "white"
@@ -230,7 +230,7 @@ def walk(ax: Axes, walked: Sequence[str], title: str = "") -> None:
         ax.annotate("", (x + 0.7, 0), (x + 0.3, 0), arrowprops={"arrowstyle": "->", "color": "0.5"} if x < 5 else None)
         if inside and x < 5:
             ax.annotate("", (x, -0.75), (x + 1, -0.75), arrowprops={"arrowstyle": "->", "color": color, "linewidth": 2})
-    ax.plot([2.5] * 2, [-1.1, 0.6], color=INK, linewidth=0 if "z" in walked else 4)
+    ax.plot([2.5] * 2, [-1.1, 0.6], color=INK, linewidth=0 if "G" in walked else 4)
     ax.set(xlim=(-0.5, 5.6), ylim=(-1.2, 0.7))
     ax.set_axis_off()
     ax.set_title(title, fontsize=10, loc="left")

@@ -1,7 +1,4 @@
-"""The exercises of chapter 03: D's move, a bug in ten lines, and both players at once.
-
-A move is judged by the gradient that it follows: first the right one, then each of those that a known mistake gives.
-"""
+"""The exercises of chapter 03. A move is judged by its gradient: the right one, or that of a known mistake."""
 
 import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
@@ -11,21 +8,22 @@ from gan_edu.exercises.core import Wrong, call, close, exercise, require, same_m
 
 RATE = 0.1
 AT = "clear them directly before that player's own backward()."
-BOTH = "moved along the sum of both losses: the other's backward() filled its gradients too. Clear them, or say whom a "
-BOTH += "walk is for: backward(inputs=...)."
 HINTS = {
     "old": f"old gradients were added to its new ones: {AT}",
-    "never cleared": f"the first step is right, a later one is not, because its gradients are never cleared: {AT}",
+    "never cleared": f"the first step is right, a later one is not, as its gradients are never cleared: {AT}",
     "left by G": "the first step is right, a later one is not: G's backward() (line 7) leaves gradients on D, which "
     "are added to D's next ones. Clear them after line 7 and before line 3.",
     "uphill": "moved uphill: it minimizes its loss, so leave the sign.",
     "swapped": "took real for fake: the order is discriminator_loss(real logits, fake logits), the two are swapped.",
     "other's": "moved along the other player's loss: D's is discriminator_loss, G's is generator_loss.",
-    "sum": BOTH,
+    "sum": "moved along the sum of both losses: the other's backward() filled its gradients too. Clear them, or say "
+    "whom a walk is for: backward(inputs=...).",
     "half": "moved half as far as it should: take its loss as it is, do not halve it.",
     "sigmoid": "got a sigmoid too many in its loss: the losses take logits.",
     "minimax": "moved along the minimax loss: here its loss is generator_loss, softplus(-f).",
     "old D": "learnt against the D from before its move: compute G's loss after d_optimizer.step().",
+    "real alone": "D's judgement of the fakes has no graph: put only G under no_grad.",
+    "moved G": "answered the G that had already moved: use the fakes made before either move.",
     "moved D": "answered the D that had already moved: that is a step in turns. Take both gradients first.",
 }
 
@@ -37,11 +35,11 @@ class _Game:
         torch.manual_seed(seed)
         self.players = {"G": models.MLPGenerator(hidden=8), "D": models.MLPDiscriminator(hidden=8)}
         self.optimizers = {name: torch.optim.SGD(p.parameters(), RATE) for name, p in self.players.items()}
-        self.seen, self.noises = set(), []
+        self.seen, self.noises = [], []  # what happens, in order
         for name, player in self.players.items():
-            self.optimizers[name].register_step_pre_hook(lambda *_, name=name: self.seen.add(f"step of {name}"))
+            self.optimizers[name].register_step_pre_hook(lambda *_, name=name: self.seen.append(f"step of {name}"))
             for weight in player.parameters():
-                weight.register_hook(lambda _, name=name: self.seen.add(f"backward to {name}"))
+                weight.register_hook(lambda _, name=name: self.seen.append(f"backward to {name}"))
         self.players["G"].register_forward_pre_hook(lambda _, inputs: self.noises.append(inputs[0]))
 
     def weights(self) -> dict:
@@ -55,6 +53,8 @@ class _Game:
         answer = call(move, *self.players.values(), *optimizers, real, noise)
         given = all(x.shape == noise.shape and torch.equal(x, noise) for x in self.noises)
         require(self.noises and given, "G was not given the noise of this call: its fakes are generator(noise).")
+        frozen = "".join(n for n, p in self.players.items() if not all(w.requires_grad for w in p.parameters()))
+        require(not frozen, f"{frozen}'s weights are still frozen: {frozen} can never learn again.")
         return answer, before
 
     def judge(self, name, before, right, wrong):
@@ -64,9 +64,12 @@ class _Game:
             return
         if torch.equal(after, before[name]):
             require(f"step of {name}" in self.seen, f"{name} stands still: its optimizer never made its step.")
-            reached = f"{name} stands still: its gradients were cleared between backward() and step()."
-            detached = f"{name} stands still: no backward() reached it. Was something detached that it learns through?"
-            raise Wrong(reached if f"backward to {name}" in self.seen else detached)
+            why = "its gradients were cleared between backward() and step()."
+            if f"backward to {name}" not in self.seen:
+                why = "no backward() reached it. Was something detached that it learns through?"
+            elif next(event for event in self.seen if event.endswith(name)).startswith("step"):
+                why = "step() came before backward(): there was nothing to apply yet."
+            raise Wrong(f"{name} stands still: {why}")
         for mistake, gradient in wrong.items():
             followed = same_move(before[name], after, before[name] - RATE * gradient)
             require(not followed, f"{name}: {HINTS[mistake]}")
@@ -77,7 +80,7 @@ class _Game:
         g, d = self.players.values()
         f, r = d(g(noise)), d(real)
         d_loss, g_loss = losses.discriminator_loss(r, f), losses.generator_loss(f)
-        wrong_d = {"swapped": losses.discriminator_loss(f, r)}
+        wrong_d = {"swapped": losses.discriminator_loss(f, r), "real alone": losses.discriminator_loss(r, f.detach())}
         wrong_d["sigmoid"] = losses.discriminator_loss(r.sigmoid(), f.sigmoid())
         wrong_g = {"minimax": losses.LOSSES["minimax"].generator(f), "sigmoid": losses.generator_loss(f.sigmoid())}
         found = {"losses": (d_loss.detach(), g_loss.detach())}
@@ -90,12 +93,12 @@ class _Game:
         weights = list(self.players[name].parameters())
         return parameters_to_vector(torch.autograd.grad(loss, weights, retain_graph=True, materialize_grads=True))
 
-    def after_d_moved(self, real, noise) -> dict:
-        """The same slopes for the D that has made its right move."""
-        weights, d = self.weights()["D"], self.players["D"]
-        vector_to_parameters(weights - RATE * self.slopes(real, noise)["D"]["own"], d.parameters())
+    def after_moved(self, name, real, noise) -> dict:
+        """The same slopes where this player has made its right move."""
+        weights, player = self.weights()[name], self.players[name]
+        vector_to_parameters(weights - RATE * self.slopes(real, noise)[name]["own"], player.parameters())
         found = self.slopes(real, noise)
-        vector_to_parameters(weights, d.parameters())
+        vector_to_parameters(weights, player.parameters())
         return found
 
 
@@ -126,7 +129,7 @@ def check_move_discriminator(move):
     clean = all(bool((g == stale).all() | (g == 0).all()) for g in of_g)
     require(clean, "D's loss has left a gradient on G: cut the fakes off from G before D judges them.")
     _require_losses(answer, slopes["losses"][0])
-    return "G never noticed that D has learnt."
+    return "Right, but it walked through G for nothing." if "backward to G" in game.seen else "G never noticed it."
 
 
 def _check_three_steps(step, seed, in_turns):
@@ -134,7 +137,8 @@ def _check_three_steps(step, seed, in_turns):
     game, old = _Game(seed), {}
     for _ in range(3):
         real, noise = torch.randn(16, 2) + 1, torch.randn(16, 2)
-        now, moved = game.slopes(real, noise), game.after_d_moved(real, noise)
+        now, moved = game.slopes(real, noise), game.after_moved("D", real, noise)
+        now["D"]["moved G"] = game.after_moved("G", real, noise)["D"]["own"]
         answer, before = game.play(step, real, noise, game.optimizers["G"], game.optimizers["D"])
         met = moved if in_turns else now  # the D that G should meet
         d, g = now["D"].pop("own"), met["G"].pop("own")

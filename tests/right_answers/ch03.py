@@ -43,6 +43,18 @@ def move_discriminator(generator, discriminator, d_optimizer, real, noise):
 """,
         ),
         (
+            "through G, cleared",
+            """
+def move_discriminator(generator, discriminator, d_optimizer, real, noise):
+    loss = losses.discriminator_loss(discriminator(real), discriminator(generator(noise)))
+    d_optimizer.zero_grad()
+    loss.backward()
+    d_optimizer.step()
+    generator.zero_grad()
+    return loss.item()
+""",
+        ),
+        (
             "functional gradients",
             """
 def move_discriminator(generator, discriminator, d_optimizer, real, noise):

@@ -77,6 +77,17 @@ WRONG = {
         ("no detach", _move(detach=""), "left a gradient on G"),
         ("old gradients", _move(clear="pass"), "old gradients"),
         ("no step", _move(step="pass"), "never made its step"),
+        (
+            "step before backward",
+            _move(clear="d_optimizer.zero_grad(); d_optimizer.step()", step="pass"),
+            "came before backward",
+        ),
+        ("G frozen for ever", _move(clear="d_optimizer.zero_grad(); generator.requires_grad_(False)"), "still frozen"),
+        (
+            "D under no_grad",
+            _move(logits="discriminator(real), discriminator(fake).detach()"),
+            "put only G under no_grad",
+        ),
         ("cleared too late", _move(step="d_optimizer.zero_grad(); d_optimizer.step()"), "cleared between"),
         ("swapped logits", _move(logits="discriminator(fake), discriminator(real)"), "swapped"),
         ("uphill", _move(step="[p.grad.neg_() for p in discriminator.parameters()]; d_optimizer.step()"), "uphill"),
@@ -109,6 +120,11 @@ WRONG = {
             "G stands still: no backward",
         ),
         ("no detach", _step(("fake.detach()", "fake")), "share a graph"),
+        (
+            "D frozen for ever",
+            _step(("    g_loss = losses", "    discriminator.requires_grad_(False)\n    g_loss = losses")),
+            "D's weights are still frozen",
+        ),
         ("G never cleared", _step((_CLEAR_G, "")), "G: the first step is right"),
         ("D never cleared", _step((_CLEAR_D, "")), "D: the first step is right"),
         (
@@ -159,7 +175,20 @@ WRONG = {
         ),
         ("in turns", _STEP.replace("mended_step", "step_at_once"), "a step in turns"),
         ("never cleared", _at_once((_CLEAR_D, ""), (_CLEAR_G, "")), "D: the first step is right"),
-        ("the graph freed", _at_once((", retain_graph=True", "")), "share a graph"),
+        ("the graph freed", _at_once((", retain_graph=True", "")), "walk 1 needs retain_graph=True"),
+        (
+            "D answers the moved G",
+            _at_once(
+                ("    d_loss.backward(inputs=list(discriminator.parameters()), retain_graph=True)\n", ""),
+                (
+                    "    d_optimizer.step()\n    g_optimizer.step()\n",
+                    "    g_optimizer.step()\n    f = discriminator(generator(noise).detach())\n"
+                    "    d_loss = losses.discriminator_loss(discriminator(real), f)\n"
+                    "    d_optimizer.zero_grad()\n    d_loss.backward()\n    d_optimizer.step()\n",
+                ),
+            ),
+            "the G that had already moved",
+        ),
         ("only D", _at_once(("    g_optimizer.step()\n", "")), "G stands still"),
         ("one loss", _at_once(("d_loss.detach(), g_loss", "g_loss")), "D's loss and G's loss"),
     ],
