@@ -387,7 +387,8 @@ class _Watch(ExitStack):
 
 
 def _samples(generator) -> Tensor:
-    require(callable(generator), "Return the trained generator: a network that maps noise (n, 2) to points (n, 2).")
+    kind = type(generator).__name__
+    require(callable(generator), f"Return the trained generator, from noise (n, 2) to points (n, 2), not a {kind}.")
     with torch.no_grad():  # dice of its own: whoever does not seed must not be seeded here
         fake = generator(torch.randn(2000, 2, generator=torch.Generator().manual_seed(2)))
     shape = tuple(getattr(fake, "shape", ()))
