@@ -77,10 +77,8 @@ def check_least_squares(my_least_squares) -> str:
     d_swapped, g_old = (r.square().mean() + (f - 1).square().mean()) / 2, f.square().mean() / 2
 
     no_sigmoid = "Use the logit as it is: no sigmoid in least squares."
-    both = close(d_loss, broadcast) and close(g_loss, g_old)
-    require(not both, "Nothing has changed: both bugs are still there.")
-    order = close(d_loss, g_right) and close(g_loss, d_right)
-    require(not order, "Both losses are right, in the wrong order: D's comes first.")
+    require(not (close(d_loss, broadcast) and close(g_loss, g_old)), "Nothing has changed: both bugs are still there.")
+    require(not (close(d_loss, g_right) and close(g_loss, d_right)), "Right, in the wrong order: D's comes first.")
     mistakes = (
         (broadcast, "D's loss still compares each logit with every label: print the shape of logits - labels."),
         (d_swapped, "D's labels are swapped: 1 for reals, 0 for fakes."),
@@ -99,10 +97,8 @@ def check_least_squares(my_least_squares) -> str:
     )
     _exclude(g_loss, mistakes)
     require(close(g_loss, g_right), "D is mended, but G's loss is not E (f - 1)^2 / 2.")
-    require(
-        (6, 6) not in made.shapes and (12, 12) not in made.shapes,
-        "The values are right, but by luck: somewhere (N, 1) meets (N,) and makes (N, N). Squeeze the logits.",
-    )
+    squares = {(6, 6), (12, 12)} & made.shapes
+    require(not squares, "The values are right, but by luck: somewhere (N, 1) meets (N,). Squeeze the logits.")
     require(g_loss.requires_grad, "The values are right, but G's loss has no gradient: do not detach the fakes.")
     (gradient,) = torch.autograd.grad(g_loss, fake, allow_unused=True)
     require(gradient is not None, "The values are right, but no gradient reaches the fakes: do not detach them for G.")
