@@ -37,9 +37,7 @@ def check_logit(my_logit) -> str:
     require(answer.shape == p.shape, f"Give one logit for each probability: shape {tuple(p.shape)}.")
     require(not close(answer, torch.log(p)), "That is log p. A logit compares p with its opposite, 1 - p.")
     require(not close(answer, -torch.logit(p)), "The sign is flipped: p above 1/2 has a positive logit.")
-    require(
-        not close(answer, torch.sigmoid(p)), "That is the sigmoid itself; asked is its inverse."
-    )
+    require(not close(answer, torch.sigmoid(p)), "That is the sigmoid itself; asked is its inverse.")
     require(not close(answer, torch.log(p / 1 - p)), "Put 1 - p in brackets: p / 1 - p is 0.")
     require(not close(answer, p / (1 - p)), "Those are the odds. The logit is their logarithm.")
     for base in (2, 10):
