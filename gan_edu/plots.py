@@ -69,7 +69,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence], digits: int = 3) -> N
     """Display a table: text to the left, numbers to the right, floats with so many digits behind the point."""
     cells = [[f"{cell:.{digits}f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     rule = ["---:" if all(_is_number(row[i]) for row in cells) else ":---" for i in range(len(header))]
-    lines = ["| " + " | ".join(row) + " |" for row in (header, rule, *cells)]
+    lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (header, rule, *cells)]
     display({"text/markdown": "\n".join(lines), "text/plain": "\n".join(lines)}, raw=True)
 
 

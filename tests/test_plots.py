@@ -35,6 +35,8 @@ def test_a_table_puts_numbers_to_the_right(shown):
     plots.table(["loss", "slope", "share"], [["hinge", 1.0, "3 %"], ["minimax", -0.01834, "12 %"]])
     lines = shown[0]["text/markdown"].splitlines()
     assert lines[1] == "| :--- | ---: | ---: |" and lines[3] == "| minimax | -0.018 | 12 % |"
+    plots.table(["KL(p || q)"], [[1]])
+    assert shown[1]["text/markdown"].startswith(r"| KL(p \|\| q) |")
 
 
 def test_source_is_shown_in_colour_and_as_it_is(shown):
