@@ -27,7 +27,7 @@ IN_PLAIN_WORDS = {
     "converted to Python scalar": "A function of `math` takes one number; use torch's, which takes a whole tensor.",
     "must be real number, not Tensor": "A function of `math` takes one number; use torch's, which takes a tensor.",
     "does not require grad": "No gradient can flow back: something was detached, or made under no_grad or .item().",
-    "graph a second time": "Used twice: detach the fakes for D, or make them anew; at once, walk 1 needs retain_graph=True.",
+    "graph a second time": "So detach the fakes for D, or make them anew; at once, walk 1 needs retain_graph=True.",
     "modified by an inplace operation": "Weights moved before a gradient through them was taken: backward first.",
     "shapes cannot be multiplied": "Two shapes do not fit: print the shape of what you pass on.",
     "input to conv_transpose2d": "Noise is (N, 100): begin with Linear and Unflatten, or view it as (N, 100, 1, 1).",
