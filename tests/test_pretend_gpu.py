@@ -30,7 +30,7 @@ from gan_edu.exercises import core
 from gan_edu.playground import program
 
 # Steps that a chapter's trainings have at most, where 20 would not show what its cells look for.
-STEPS = {"00_start_here": 60, "03_the_training_step": 60, "04_a_first_gan": 240}
+STEPS = {"00_start_here": 60, "03_the_training_step": 60, "04_a_first_gan": 60}
 NUMBERED = [path for path in notebook_paths() if path.parent.name == "notebooks"]
 RIGHT = getattr(test_exercises, "RIGHT", {})
 
