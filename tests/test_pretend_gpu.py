@@ -62,7 +62,7 @@ def test_a_chapter_runs_for_a_reader_with_a_gpu(path):
 @pytest.mark.parametrize("exercise", test_exercises.EXERCISES, ids=lambda e: f"{e.chapter[:2]}-{e.checker}")
 def test_answers_are_marked_as_without_a_gpu(exercise: Exercise):
     if exercise.checker == "check_my_training":
-        pytest.skip("whole trainings, by a clock that pretending does not meet; the loop's parts are marked in 4.2 and 4.3")
+        pytest.skip("whole trainings, by a clock that pretending does not meet; 4.2 and 4.3 hold its parts")
     with pretended_gpu():
         for source in (exercise.solution, *(source for _, source in RIGHT.get(exercise.checker, []))):
             mark = exercise.mark(source)
