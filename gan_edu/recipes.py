@@ -89,9 +89,9 @@ FAST = Recipe(
     ema_warmup=True,
     pair="subpixel",
 )
-# First guesses for cards, not tried yet: no GPU was at hand. By count, on MNIST (28x28, 2,200 steps), WIDE is 275 GFLOP
-# a step and 606 TFLOP in all, MIDDLE 35 and 77. A T4 (8.1 TFLOP/s promised in float32) that reaches a quarter of that
-# needs 38 s for MIDDLE, and five minutes for WIDE.
+# First guesses for cards, not tried yet: no GPU was at hand. By count, on MNIST (28x28, 2,200 steps), with the
+# penalty's share, WIDE is 275 GFLOP a step and 606 TFLOP in all, MIDDLE 35 and 77. A T4 (8.1 TFLOP/s promised in
+# float32) that reaches a quarter of that needs 38 s for MIDDLE, and five minutes for WIDE.
 WIDE = {"g_width": 128, "d_width": 96, "batch_size": 256, "g_rate": 1.5e-3, "d_rate": 1e-3, "ema": 0.999}
 MIDDLE = {"g_width": 64, "d_width": 48, "batch_size": 128, "g_rate": 2e-3, "d_rate": 1.5e-3, "ema": 0.998}
 

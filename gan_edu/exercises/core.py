@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
+
+from gan_edu import checkpoints
 
 CHECKERS: dict[str, str] = {}  # name of the exercise -> its title, "2.1 The gradient that dies", in the course's order
 
@@ -27,7 +30,8 @@ IN_PLAIN_WORDS = {
     "converted to Python scalar": "A function of `math` takes one number; use torch's, which takes a whole tensor.",
     "must be real number, not Tensor": "A function of `math` takes one number; use torch's, which takes a tensor.",
     "does not require grad": "No gradient can flow back: something was detached, or made under no_grad or .item().",
-    "graph a second time": "So detach the fakes for D, or make them anew; at once, walk 1 needs retain_graph=True.",
+    "graph a second time": "Two losses share a graph: detach the fakes for D, or make them anew; at once, walk 1 needs "
+    "retain_graph=True.",
     "modified by an inplace operation": "Weights moved before a gradient through them was taken: backward first.",
     "shapes cannot be multiplied": "Two shapes do not fit: print the shape of what you pass on.",
     "input to conv_transpose2d": "Noise is (N, 100): begin with Linear and Unflatten, or view it as (N, 100, 1, 1).",
@@ -210,31 +214,13 @@ def _load() -> dict:
     return {}
 
 
-@contextlib.contextmanager
-def _alone():
-    """One kernel at a time: two notebooks that mark at once must not lose each other's marks. Elsewhere than on POSIX,
-    and where the folder cannot be written to, nobody waits.
-    """
-    try:
-        import fcntl
-
-        _path().parent.mkdir(parents=True, exist_ok=True)
-        lock = open(_path().with_suffix(".lock"), "w")
-    except (ImportError, OSError):
-        yield
-        return
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def _record(kind, key, value):
-    with _alone():
-        saved = _load()
-        if kind == "exercises" and saved.get(kind, {}).get(key) == "solved":
-            return  # what was solved once stays solved
-        saved.setdefault(kind, {})[key] = value
-        with contextlib.suppress(OSError):
-            partial = _path().with_suffix(".partial")
-            partial.write_text(json.dumps(saved, indent=1), encoding="utf-8")
-            partial.replace(_path())
+    with contextlib.suppress(OSError):
+        _path().parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(_path().with_suffix(".lock")):  # two notebooks that mark at once must not lose each other's marks
+            saved = _load()
+            if kind == "exercises" and saved.get(kind, {}).get(key) == "solved":
+                return  # what was solved once stays solved
+            saved.setdefault(kind, {})[key] = value
+            text = json.dumps(saved, indent=1).encode()
+            checkpoints.write_whole(_path(), lambda file: file.write(text))
