@@ -39,6 +39,7 @@ def answers_in(folder: str, name: str) -> dict[str, list[tuple]]:
 
 
 RIGHT, WRONG = answers_in("right_answers", "RIGHT"), answers_in("wrong_answers", "WRONG")
+pytestmark = pytest.mark.usefixtures("one_thread")  # as the chapters set it: the capstone runs by a clock
 each_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: f"{e.chapter[:2]}-{e.checker}")
 
 
