@@ -7,6 +7,9 @@
 PY := .venv/bin/python
 STAMP := .venv/.installed
 
+# Two threads that wait for each other sleep instead of spinning, and bear a busy neighbour; see gan_edu/__init__.py.
+export OMP_WAIT_POLICY ?= passive
+
 # Tests see no GPU, no plotting backend of yours and none of your answers to exercises: what they prove holds anywhere.
 TEST_ENV := env -u MPLBACKEND CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0 GAN_EDU_PROGRESS="$(CURDIR)/build/progress.json"
 

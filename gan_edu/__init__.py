@@ -5,6 +5,7 @@ One module per idea; imports point one way, from the bottom of this list to its 
 ``data``        ring and grid of Gaussians, digits, photo patches, MNIST and the like, your own pictures; ``Batches``
 ``models``      generator and discriminator pairs, one file per family; all return logits, never probabilities
 ``losses``      the six adversarial losses as functions of logits, the gradient penalties, ``Term``
+``dirac``       the game of two numbers on which one can see why training is unstable
 ``metrics``     mode coverage, Fréchet distance, kernel distance, precision and recall, a classifier for features
 ``checkpoints`` files that a training run is kept in
 ``train``       ``GAN``, the step of each player, ``train_step``, the loop ``train``
@@ -21,5 +22,11 @@ and ``checkpoints``, ``accelerate`` knows ``train``, ``plots`` knows ``metrics``
 loads none of them: write ``from gan_edu import data, train``.
 On the command line: ``python -m gan_edu --help``.
 """
+
+import os
+
+# Threads that wait for each other sleep instead of spinning: as fast on a quiet machine, and where a neighbour takes
+# one of two cores, two threads are no slower than one. OpenMP reads it once, when torch is loaded, so it is set before.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"

@@ -109,10 +109,9 @@ def _run(options, images, device) -> int:
     saved = runs.saved(options.out, options.resume, options.seed) if options.out else {}
     size = images.images.shape[-1]
     tiny = size == 8  # chapter 05's; one thread, because on more, networks this small only lose time
+    torch.set_num_threads(saved.get("threads", 1 if tiny else torch.get_num_threads()))  # sums of others are others
     # A run goes on by its own recipe, also where it was another device's.
     recipe = options.recipe = saved.get("recipe") or (recipes.RECIPES[size] if tiny else recipes.fast(device))
-    if tiny:
-        torch.set_num_threads(1)
     seed = saved.get("seed", 0) if options.seed is None else options.seed
     gan, batches = recipes.pictures(images, recipe, seed, device)
     step = train.train_step if tiny else accelerate.accelerate(gan, batches)

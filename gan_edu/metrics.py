@@ -203,9 +203,9 @@ class Classifier(nn.Module):
 
 
 def train_classifier(
-    images: Tensor, labels: Tensor, seed: int = 0, steps: int = 1000, batch_size: int = 128
+    images: Tensor, labels: Tensor, seed: int = 0, steps: int = 1000, batch_size: int = 128, network=Classifier
 ) -> Classifier:
-    """A `Classifier` trained on square images `(N, C, H, H)` with labels `(N,)`, in evaluation mode, on their device.
+    """A `network` trained on square images `(N, C, H, H)` with labels `(N,)`, in evaluation mode, on their device.
 
     The same seed gives the same classifier; the caller's random numbers are left as they were.
 
@@ -218,7 +218,7 @@ def train_classifier(
     random = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):  # layers draw their weights from the CPU's global generator
         torch.default_generator.manual_seed(seed)
-        classifier = Classifier(images.shape[2], images.shape[1], int(labels.max()) + 1).to(images.device)
+        classifier = network(images.shape[2], images.shape[1], int(labels.max()) + 1).to(images.device)
     optimizer = torch.optim.AdamW(classifier.parameters(), weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=3e-3, total_steps=steps)
     for _ in range(steps):

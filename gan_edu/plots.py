@@ -67,16 +67,19 @@ def show(figure: Figure, caption: str, place: Place | None = None) -> None:
 
 def table(header: Sequence[str], rows: Iterable[Sequence], digits: int = 3) -> None:
     """Display a table: text to the left, numbers to the right, floats with so many digits behind the point."""
-    cells = [[f"{cell:.{digits}f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    # z: a number that rounds to zero has no sign, which is chance
+    cells = [[f"{cell:z.{digits}f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     rule = ["---:" if all(_is_number(row[i]) for row in cells) else ":---" for i in range(len(header))]
     lines = ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (header, rule, *cells)]
     display({"text/markdown": "\n".join(lines), "text/plain": "\n".join(lines)}, raw=True)
 
 
-def source(*objects) -> None:
-    """Display the source code of functions or classes, in colour."""
+def source(*objects, fold: str = "") -> None:
+    """Display the source code of functions or classes, in colour; folded below the line `fold`, where one is given."""
     code = "\n\n".join(inspect.getsource(thing).rstrip() for thing in objects)
-    display({"text/markdown": f"```python\n{code}\n```", "text/plain": code}, raw=True)
+    shown = f"```python\n{code}\n```"
+    folded = f"<details><summary>{fold}</summary>\n\n{shown}\n\n</details>"
+    display({"text/markdown": folded if fold else shown, "text/plain": code}, raw=True)
 
 
 def png(figure: Figure, dpi: int = 100) -> bytes:
@@ -152,13 +155,11 @@ def clouds(fakes: dict, real: Tensor | None = None, limit: float = 1.6) -> Figur
 
 
 @torch.no_grad()
-def heat_map(
-    ax: Axes, judge: Callable[[Tensor], Tensor], limit: float = 1.6, resolution: int = 60, device="cpu"
-) -> None:
+def heat_map(ax: Axes, judge: Callable[[Tensor], Tensor], limit: float = 1.6, device="cpu") -> None:
     """What D believes at each place in the plane: sigmoid of its logits, blue where it says real; a line at 1/2."""
-    axis = torch.linspace(-limit, limit, resolution, device=device)
+    axis = torch.linspace(-limit, limit, 60, device=device)
     grid = torch.cartesian_prod(axis, axis).flip(1)  # rows are y
-    belief = torch.sigmoid(judge(grid)).reshape(resolution, resolution)
+    belief = torch.sigmoid(judge(grid)).reshape(60, 60)
     ax.imshow(_array(belief), extent=[-limit, limit] * 2, origin="lower", cmap=BELIEF, vmin=0, vmax=1, alpha=0.6)
     if belief.min() < 0.5 < belief.max():
         ax.contour(_array(axis), _array(axis), _array(belief), levels=[0.5], colors=INK, linewidths=0.8)

@@ -70,9 +70,20 @@ def test_moments_grow_and_end_at_the_end():
     assert quality.moments(5, 5, 2) == [5]
 
 
+def test_the_judges_are_averaged_within_each_run():
+    names = ("seconds", "steps", "frechet", "kernel_distance", "precision", "recall")
+    scores = [
+        {**dict.fromkeys(names, 0), "seed": seed, "multiple": multiple} for seed, multiple in ((0, 1), (0, 9), (1, 7))
+    ]
+    scores[0]["class_shares"] = [0.2, 0.8]
+    found = quality.summary(scores)
+    assert found["multiple, mean of the judges"] == {"median": 6, "least": 5, "most": 7}
+    assert found["rarest class"]["most"] == 0.2 and found["most frequent class"]["least"] == 0.8
+
+
 def look(seed, seconds, multiple):
     steps = 10 * seconds + contestants.SETUP
-    return {"seed": seed, "classifier": 0, "seconds": seconds, "steps": steps, "multiple": multiple}
+    return {"seed": seed, "judge": "ours", "seconds": seconds, "steps": steps, "multiple": multiple}
 
 
 def test_the_mark_is_reached_between_the_last_look_outside_and_the_first_within():
@@ -224,8 +235,9 @@ def test_quality_in_miniature(tmp_path, capsys):
     assert (tmp_path / "quality.png").stat().st_size > 10_000
     for runs in result["runs"].values():
         scores = runs[0]["final"][0]
-        assert scores["multiple"] == pytest.approx(scores["frechet"] / result["real_against_real"]["0"])
+        assert scores["multiple"] == pytest.approx(scores["frechet"] / result["real_against_real"][scores["judge"]])
         assert sum(scores["class_shares"]) == pytest.approx(1)
+        assert [score["judge"] for score in runs[0]["final"]] == ["ours", "deeper", "pixels"]
         assert [found["seconds"] for found in runs[0]["looks"]] == sorted(
             found["seconds"] for found in runs[0]["looks"]
         )
@@ -261,7 +273,7 @@ def test_train_step_in_miniature(tmp_path):
 
 @pytest.mark.parametrize("record", gpu_record.RECORDS)
 def test_the_record_of_a_gpu_in_miniature(record, tmp_path):
-    small = ["--small", "--device", "cpu", "--threads", "1", "--seconds", "0.3", "--seeds", "0"]
+    small = ["--small", "--device", "cpu", "--threads", "1", "--seconds", "0.3"]
     gpu_record.main([record, *small, "--out", str(tmp_path)])
     assert not torch.backends.cudnn.benchmark  # as it was before
     result = json.loads((tmp_path / f"{record}.json").read_text())
@@ -336,7 +348,7 @@ def test_colour_trains_for_what_is_left_of_eight_minutes(monkeypatch):
     monkeypatch.setattr(gpu_record.quality, "train_ours", no_training)
     for began in (1_000.0, 500.0):
         arguments = gpu_record.parse(["colour", "--small", "--out", "."])
-        arguments.began, arguments.seeds = began, []
+        arguments.began = began
         with pytest.raises(KeyboardInterrupt):
             gpu_record.colour(arguments, torch.device("cpu"), tell=None)
     assert trained == [480 - 60 - 30, 60]  # loading took 30 s, or more than there is
@@ -353,3 +365,26 @@ def test_a_machine_without_what_the_package_imports_is_told_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)
     with pytest.raises(SystemExit, match="lacks tqdm"):
         runpy.run_path(str(FOLDER / "gpu_record.py"))
+
+
+def test_the_busy_neighbour_in_miniature(capsys):
+    small = ["--busy", "--rounds", "1", "--seconds", "0.01", "--batch-size", "2", "--threads", "2", "--device", "cpu"]
+    found = train_step.main(small)["busy"]
+    assert list(found) == ["one thread", "all threads, spinning", "all threads, sleeping"]
+    assert all(len(speeds) == 3 and min(speed["least"] for speed in speeds) > 0 for speeds in found.values())
+    assert "of one quiet thread" in capsys.readouterr().out
+
+
+def test_the_busy_neighbours_speeds_are_held_against_the_quiet_machine():
+    speeds = {
+        way: [{"median": value} for value in values]
+        for way, values in (
+            (train_step.ALONE, (100, 90, 60)),
+            (train_step.SPINNING, (200, 40, 20)),
+            (train_step.SLEEPING, (190, 80, 70)),
+        )
+    }
+    assert train_step.busy_table(speeds).splitlines()[-2:] == [
+        "sleeping, of the best when quiet: 0.95",
+        "sleeping, of one quiet thread, beside one and two neighbours: 0.80, 0.70",
+    ]

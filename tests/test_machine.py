@@ -1,10 +1,15 @@
 """The cards that people have: what computes is used, what does not is told in one line, and what is measured fits."""
 
 import math
+import os
+import shutil
+import subprocess
+import sys
 import warnings
 
 import pytest
 import torch
+from conftest import ROOT
 
 from gan_edu import checkpoints, data, machine, recipes, train
 from gan_edu.train import game
@@ -157,3 +162,25 @@ def test_a_recipe_for_cards_does_not_diverge_at_once(wide):
     assert abs(history.discriminator).max() < 20 and abs(history.generator).max() < 20
     samples = gan.sample(16)
     assert samples.isfinite().all() and samples.std() > 0.01
+
+
+# --- a busy neighbour: threads that wait for each other sleep ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(("own", "found"), [(None, "passive"), ("active", "active")])
+def test_threads_sleep_while_they_wait_unless_the_reader_says_otherwise(own, found):
+    told = "import gan_edu, os, sys; assert 'torch' not in sys.modules; print(os.environ['OMP_WAIT_POLICY'])"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": own} if own else {}
+    assert subprocess.check_output([sys.executable, "-c", told], env=environment, text=True).strip() == found
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="no make here")
+@pytest.mark.parametrize(("own", "found"), [(None, "passive"), ("active", "active")])
+def test_make_tells_every_kernel_that_it_starts(own, found, tmp_path):
+    wanted = "include " + str(ROOT / "Makefile") + "\ntold:\n\t@echo $$OMP_WAIT_POLICY\n"
+    (tmp_path / "Makefile").write_text(wanted)
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"OMP_WAIT_POLICY": own} if own else {}
+    said = subprocess.check_output(["make", "-s", "-C", tmp_path, "told"], env=environment, text=True)
+    assert said.strip() == found

@@ -39,10 +39,17 @@ def test_a_table_puts_numbers_to_the_right(shown):
     assert shown[1]["text/markdown"].startswith(r"| KL(p \|\| q) |")
 
 
+def test_zero_has_no_sign_in_a_table_whatever_side_rounding_left_it_on(shown):
+    plots.table(["gap"], [[-0.0004], [0.0004], [-0.0006]])
+    assert shown[0]["text/markdown"].splitlines()[2:] == ["| 0.000 |", "| 0.000 |", "| -0.001 |"]
+
+
 def test_source_is_shown_in_colour_and_as_it_is(shown):
     plots.source(plots.table, plots.png)
     code = inspect.getsource(plots.table).rstrip() + "\n\n" + inspect.getsource(plots.png).rstrip()
     assert shown[0]["text/plain"] == code and shown[0]["text/markdown"] == f"```python\n{code}\n```"
+    plots.source(plots.table, plots.png, fold="The rest")
+    assert shown[1]["text/plain"] == code and f"The rest</summary>\n\n```python\n{code}\n" in shown[1]["text/markdown"]
 
 
 def contrast_on_white(color: str) -> float:
@@ -75,8 +82,8 @@ def test_the_players_have_the_same_colours_everywhere():
 
 def test_the_heat_map_has_x_to_the_right_and_y_upwards():
     _, (first, second) = plots.panels(2)
-    plots.heat_map(first, lambda points: 9 * points[:, 0], resolution=20)
-    plots.heat_map(second, lambda points: 9 * points[:, 1], resolution=20)
+    plots.heat_map(first, lambda points: 9 * points[:, 0])
+    plots.heat_map(second, lambda points: 9 * points[:, 1])
     right, top = (ax.images[0].get_array() for ax in (first, second))
     assert right[:, -1].min() > 0.9 and right[:, 0].max() < 0.1
     assert top[-1].min() > 0.9 and top[0].max() < 0.1 and first.images[0].origin == "lower"

@@ -253,6 +253,16 @@ def test_settings_lie_beside_the_run(tmp_path):
     assert found["versions"]["torch"] == torch.__version__ and found["versions"]["python"] == platform.python_version()
 
 
+def test_a_run_goes_on_with_as_many_threads_as_it_began(tmp_path, monkeypatch):
+    assert run(tmp_path, steps=2) == 0
+    settings = json.loads((tmp_path / "run.json").read_text())
+    (tmp_path / "run.json").write_text(json.dumps(settings | {"threads": 3}))
+    taken = []
+    monkeypatch.setattr(torch, "set_num_threads", taken.append)
+    assert run(tmp_path, "--resume", steps=4) == 0
+    assert taken == [3]
+
+
 # The way back
 
 

@@ -30,7 +30,7 @@ try:
     import reporting
     import torch
     from contestants import PAIRS, SETUP, Game, make, measure_floor, seconds
-    from judges import SMALL, Course, Judge, Scale, fid_metric, usual_fid
+    from judges import JUDGES, SMALL, Course, Judge, Scale, fid_metric, usual_fid
     from reporting import block, save, share, spread
     from torch.autograd import DeviceType
     from torch.profiler import ProfilerActivity, profile
@@ -170,12 +170,12 @@ def sheet(gan: train.GAN, path: Path) -> None:
 
 def train_and_record(images: data.Images, scale: Scale, arguments: argparse.Namespace, device, tell) -> None:
     """Train the fast pair; scores over time and at the end, film strip, losses, samples."""
-    judges = [Judge(images, seed, scale, device) for seed in arguments.seeds]
+    judges = [Judge(judge, images, scale, device) for judge in JUDGES]
     budget = arguments.seconds or max(60.0, CALL - JUDGING - (time.perf_counter() - arguments.began))
     course = Course(judges, budget, until_within=False, seed=0)
     when = quality.moments(budget / 60, budget, scale.growth)
     game, history = quality.train_ours("d", images, 0, when, course, scale, device, snapshots=8)
-    settings = {**scale._asdict(), "classifier_seeds": arguments.seeds, "training_seconds": budget}
+    settings = {**scale._asdict(), "training_seconds": budget}
     parameters = {
         player: sum(p.numel() for p in getattr(game.gan, player).parameters())
         for player in ("generator", "discriminator")
@@ -226,7 +226,6 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="of training; by default 60 for digits, what is left for colour")
     parser.add_argument("--epochs", type=int, default=50, help="of the tutorial's training")
     parser.add_argument("--peak", type=float, help="TFLOP/s that the data sheet promises in bfloat16")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the classifiers")
     parser.add_argument("--inception", action="store_true", help="the usual FID too; fetches Inception's weights")
     parser.add_argument("--small", action="store_true", help="a miniature that shows that everything runs")
     arguments = parser.parse_args(argv)

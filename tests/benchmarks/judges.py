@@ -1,8 +1,9 @@
-"""What the quality of samples is judged by: distances and scores on a classifier's features, look by look."""
+"""What the quality of samples is judged by: distances and scores on features of three kinds, look by look."""
 
 from typing import NamedTuple
 
 import torch
+from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
 from gan_edu import data, metrics
@@ -24,38 +25,69 @@ class Scale(NamedTuple):
 SMALL = Scale(samples=300, compared=200, classifier_steps=60, pilot=0.3, growth=4.0, batch_size=16)
 
 
-class Judge:
-    """A classifier, trained on the pictures, whose features and classes samples are compared by."""
+class Deeper(metrics.Classifier):
+    """Another architecture: three convolutions of stride 1, pooled, and 128 features."""
 
-    def __init__(self, images: data.Images, seed: int, scale: Scale, device: torch.device):
+    def __init__(self, size: int = 28, channels: int = 1, classes: int = 10):
+        super().__init__(size, channels, classes)
+        layers = []
+        for before, after in ((channels, 24), (24, 48), (48, 48)):
+            layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(48 * (size // 8) ** 2, 128), nn.ReLU())
+        self.head = nn.Linear(128, classes)
+
+
+class Pixels:
+    """No network at all: scikit-learn's 64 principal components of the pixels."""
+
+    def __init__(self, images: Tensor):
+        self.pca = PCA(64, random_state=0).fit(images.flatten(1).cpu().numpy())
+
+    def features(self, images: Tensor) -> Tensor:
+        """The components (N, 64)."""
+        return torch.from_numpy(self.pca.transform(images.flatten(1).cpu().numpy())).to(images.device)
+
+
+NETWORKS = {"ours": metrics.Classifier, "deeper": Deeper}
+JUDGES = (*NETWORKS, "pixels")  # of different architecture: what one is blind to, another may see
+
+
+class Judge:
+    """One of JUDGES: features, learnt on the pictures, that samples are compared by; a classifier's classes too."""
+
+    def __init__(self, name: str, images: data.Images, scale: Scale, device: torch.device):
         pixels, labels = images.images.to(device), images.labels.to(device)
-        self.seed, self.compared = seed, scale.compared
-        self.classifier = metrics.train_classifier(pixels, labels, seed, scale.classifier_steps)
-        real = metrics.features(self.classifier, pixels)
-        self.real_against_real = metrics.real_against_real(real, scale.samples, pairs=10, seed=seed)
-        order = torch.randperm(len(real), generator=torch.Generator().manual_seed(seed))[: scale.samples]
-        self.real, self.classes = real[order.to(device)], len(images.classes)
+        self.name, self.compared, self.classes = name, scale.compared, len(images.classes)
+        self.learnt = Pixels(pixels)
+        if name in NETWORKS:
+            self.learnt = metrics.train_classifier(pixels, labels, 0, scale.classifier_steps, network=NETWORKS[name])
+        real = metrics.features(self.learnt, pixels)
+        self.real_against_real = metrics.real_against_real(real, scale.samples, pairs=10)
+        order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[: scale.samples]
+        self.real = real[order.to(device)]
 
     def distance(self, samples: Tensor) -> dict:
         """The Fréchet distance, and how many times real-against-real that is."""
         frechet = metrics.frechet_distance(self.real, self._features(samples))
-        return {"classifier": self.seed, "frechet": frechet, "multiple": frechet / self.real_against_real}
+        return {"judge": self.name, "frechet": frechet, "multiple": frechet / self.real_against_real}
 
     def score(self, samples: Tensor) -> dict:
         """The distance, and all the rest that takes longer."""
         fake = self._features(samples)
         found = metrics.precision_recall(self.real[: self.compared], fake[: self.compared])
-        counts = torch.bincount(self.classifier.head(fake).argmax(1), minlength=self.classes)
-        return {
+        scores = {
             **self.distance(samples),
             "real_against_real": self.real_against_real,
             "kernel_distance": metrics.kernel_distance(self.real, fake),
             **found._asdict(),
-            "class_shares": (counts / len(samples)).tolist(),
         }
+        if self.name in NETWORKS:
+            counts = torch.bincount(self.learnt.head(fake).argmax(1), minlength=self.classes)
+            scores["class_shares"] = (counts / len(samples)).tolist()
+        return scores
 
     def _features(self, samples):
-        return metrics.features(self.classifier, samples.to(self.real.device))
+        return metrics.features(self.learnt, samples.to(self.real.device))
 
 
 def fid_metric(inception: int | nn.Module = 2048):

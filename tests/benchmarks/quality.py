@@ -9,11 +9,12 @@ building the networks and the first two steps, which trace, load libraries and f
 JSON). Nor, for (c) and (d), a few seconds with a game that is thrown away, which measure how many steps fit into the
 budget: (d) must know that number, because its learning rates fall along a cosine.
 
-The yardstick is real-against-real: the Fréchet distance on a classifier's features between two disjoint sets of real
-pictures, as many as there are samples. Every run is scored by a classifier of each seed, at the same moments, each a
-quarter later than the one before. So the time to a score is known as an interval: from the last look outside to the
-first one inside. The ratio of (d) to (a) takes the end of (d)'s and the beginning of (a)'s, hence is never flattered.
-On a busy machine compare steps instead, which are reported too, and multiply them by the seconds of a step.
+The yardstick is real-against-real: the Fréchet distance between two disjoint sets of real pictures, as many as there
+are samples, on features. Every run is scored by three judges of different architecture, one of them no network
+(`judges.py`), at the same moments, each a quarter later than the one before. So the time to a score is known as an
+interval: from the last look outside to the first one inside. The ratio of (d) to (a) takes the end of (d)'s and the
+beginning of (a)'s, hence is never flattered. On a busy machine compare steps instead, which are reported too, and
+multiply them by the seconds of a step.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import time
 from collections.abc import Callable
 from itertools import count, takewhile
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 
 import numpy as np
 import reporting
@@ -40,7 +41,7 @@ from contestants import (
     with_tensorflow,
     without_absent,
 )
-from judges import SMALL, WITHIN, Course, Judge, Scale, fid_metric, usual_fid
+from judges import JUDGES, SMALL, WITHIN, Course, Judge, Scale, fid_metric, usual_fid
 from reporting import block, spread
 from torch import Tensor
 from torch.nn import functional
@@ -169,11 +170,11 @@ def train_tensorflow(
 def arrival(looks: list[dict], unit: str, multiple: float = WITHIN) -> dict[str, float | None]:
     """Between which "seconds" or "steps" the mark was reached: the last look outside before it, the first one inside.
 
-    Medians over runs and classifiers; 0 outside where no look was, None inside where none was.
+    Medians over runs and judges; 0 outside where no look was, None inside where none was.
     """
     curves, outside, inside = {}, [], []
     for look in looks:
-        curves.setdefault((look["seed"], look["classifier"]), []).append(look)
+        curves.setdefault((look["seed"], look["judge"]), []).append(look)
     for curve in curves.values():
         before = list(takewhile(lambda look: look["multiple"] > multiple, curve))
         after = curve[len(before) :]
@@ -184,12 +185,16 @@ def arrival(looks: list[dict], unit: str, multiple: float = WITHIN) -> dict[str,
 
 
 def summary(scores: list[dict]) -> dict:
-    """The spread, over runs and classifiers, of each score, and of the least and the most frequent class."""
+    """The spread, over runs and judges, of each score, and of the least and the most frequent class."""
     names = ("seconds", "steps", "frechet", "multiple", "kernel_distance", "precision", "recall")
     columns = {name: [score[name] for score in scores] for name in names}
-    columns["rarest class"] = [min(score["class_shares"]) for score in scores]
-    columns["most frequent class"] = [max(score["class_shares"]) for score in scores]
-    return {name: spread(values) for name, values in columns.items()}
+    by_run = {}
+    for score in scores:
+        by_run.setdefault(score["seed"], []).append(score["multiple"])
+    columns["multiple, mean of the judges"] = [mean(multiples) for multiples in by_run.values()]
+    shares = [score["class_shares"] for score in scores if "class_shares" in score]
+    columns["rarest class"], columns["most frequent class"] = map(min, shares), map(max, shares)
+    return {name: spread(list(values)) for name, values in columns.items()}
 
 
 def race_to_the_mark(courses: dict[str, list[dict]]) -> dict:
@@ -216,7 +221,7 @@ def table(result: dict) -> str:
         for when, scores in rows.items():
             lines.append(f"({name}) {NAMES[name]}, {when}:")
             for score, value in scores.items():
-                lines.append(f"    {score:20s}{value['median']:10.4g}   ({value['least']:.4g} to {value['most']:.4g})")
+                lines.append(f"    {score:30s}{value['median']:10.4g}   ({value['least']:.4g} to {value['most']:.4g})")
     race = result["race"]
     for name, found in race["contestants"].items():
         time, steps = found["seconds"], found["steps"]
@@ -235,27 +240,36 @@ def table(result: dict) -> str:
     return "\n".join(lines)
 
 
+# What the figure calls them: by the letters of chapter 06's race, where both (a) and (c) here are its (a).
+TITLES = {"a": "(a) TensorFlow's tutorial", "c": "(a) in our fast step", "d": "(d) our networks and recipe"}
+
+
 def figure_of(courses: dict[str, list[dict]], samples: dict[str, Tensor], real: Tensor):
-    """Distance over time of every run, and 64 samples of each contestant's first run beside real ones."""
-    figure, axes = plots.panels(len(samples) + 2)
+    """Above the distance over time of every run; below 64 samples of each contestant's first run beside real ones."""
+    figure, axes = plots.panels(len(samples) + 1, rows=2, width=2.3, height=2.6)
+    wide = figure.add_subplot(axes[0, 0].get_gridspec()[0, :])
+    wide.spines[["top", "right"]].set_visible(False)
+    for ax in axes[0]:
+        ax.remove()
     for (name, runs), (color, style) in zip(courses.items(), plots.CYCLE, strict=False):
         for run in runs:
             by_moment = {}
             for look in run["looks"]:
                 by_moment.setdefault(look["seconds"], []).append(look["multiple"])
             times, values = list(by_moment), [median(found) for found in by_moment.values()]
-            label = f"({name})" if run is runs[0] else None
-            axes[0].loglog(times, values, color=color, linestyle=style, marker=".", label=label)
-    plots.label(axes[0], "seconds of training", "times real-against-real", legend=True)
-    for ax, (name, pictures) in zip(axes[1:], {**samples, "real": real}.items(), strict=True):
-        plots.images(ax, pictures[:64], title=f"({name}) {NAMES[name]}" if name in NAMES else name)
+            label = TITLES[name] if run is runs[0] else None
+            wide.loglog(times, values, color=color, linestyle=style, marker=".", label=label)
+    wide.legend(fontsize=9, frameon=False, loc="lower right")
+    plots.label(wide, "seconds of training", "times real against real")
+    for ax, (name, pictures) in zip(axes[1], {**samples, "real": real}.items(), strict=True):
+        plots.images(ax, pictures[:64], title=TITLES.get(name, name))
     return figure
 
 
 def report(names: list[str], images: data.Images, arguments: argparse.Namespace, python: str | None) -> dict:
     """Train and score everything, seed by seed; draw the figure; all that was found as plain data."""
     scale, device = SMALL if arguments.small else Scale(), train.pick_device(arguments.device)
-    judges = [Judge(images, seed, scale, device) for seed in arguments.seeds]
+    judges = [Judge(judge, images, scale, device) for judge in JUDGES]
     courses, samples = {name: [] for name in names}, {}
     for seed in arguments.seeds:
         for name in names:
@@ -264,12 +278,12 @@ def report(names: list[str], images: data.Images, arguments: argparse.Namespace,
             courses[name].append(course.end())
             last = courses[name][-1]["final"][0]
             print(f"seed {seed} ({name}): {last['multiple']:.1f} times after {last['seconds']:.1f} s", flush=True)
-    reporting.save(figure_of(courses, samples, images.images), arguments.out / "quality.png")
+    (arguments.out / "quality.png").write_bytes(plots.png(figure_of(courses, samples, images.images), 200))
     settings = {"seeds": arguments.seeds, "budget": arguments.budget, "tutorial_minutes": arguments.tutorial_minutes}
     return {
         "data": "a miniature, not MNIST" if arguments.small else "MNIST",
         "settings": {**scale._asdict(), **settings},
-        "real_against_real": {judge.seed: judge.real_against_real for judge in judges},
+        "real_against_real": {judge.name: judge.real_against_real for judge in judges},
         "summary": {name: both_ends(runs) for name, runs in courses.items()},
         "race": race_to_the_mark(courses),
         "usual_fid": {name: usual_fid(images.images, drawn) for name, drawn in samples.items() if arguments.inception},
@@ -303,7 +317,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = reporting.parser(__doc__)
     parser.add_argument("--out", type=Path, required=True, help="a folder for quality.json and quality.png")
     parser.add_argument("--only", nargs="+", choices="acd", default=list("acd"), metavar="LETTER")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the GAN and of the classifier")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="of the GAN")
     parser.add_argument("--budget", type=float, default=60, help="seconds of training of (d); (a), (c) are scored then")
     parser.add_argument("--tutorial-minutes", type=float, default=30, help="that (a) and (c) may train at most")
     parser.add_argument("--inception", action="store_true", help="the usual FID too; fetches Inception's weights")

@@ -2,6 +2,7 @@
 
     python tests/benchmarks/train_step.py --out speed.json
     python tests/benchmarks/train_step.py --tensorflow path/to/python   # where it lives in another environment
+    python tests/benchmarks/train_step.py --busy            # the fast pair beside none, one and two busy neighbours
 
 (a) TensorFlow's DCGAN tutorial (extra `bench`; left out where there is no TensorFlow), (b) the same networks in plain
 eager PyTorch, (c) the same networks with `accelerate`, which computes in bfloat16 where the device can, (c32) the same
@@ -12,12 +13,17 @@ does the floor: what the device reaches in a matrix product and a copy. They tak
 beginning with another one every round, so that a slow minute of the machine is everybody's; only one computes at a
 time. Ratios are taken within each round; a share of the floor is that of the product in the contestant's own precision.
 About four minutes on two cores.
+
+With `--busy` the fast pair alone is timed, on one thread and on all, whose waiting for each other spins, as OpenMP does
+by itself, or sleeps, as the course lets it (`gan_edu/__init__.py`), while no, one or two other processes compute.
 """
 
 import argparse
+import os
+import subprocess
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import reporting
@@ -113,7 +119,7 @@ def race(workers: dict[str, Worker], rounds: int, aim: float) -> tuple[list[dict
         for name in rotated(names, i):
             images = blocks[name] * workers[name].hello()["batch_size"]
             speeds[-1][name] = images / workers[name].ask(do="time", steps=blocks[name])["seconds"]
-        floors.append(workers["floor"].ask(do="measure"))
+        floors.append(workers["floor"].ask(do="measure") if workers["floor"] else {})
         print(f"\rround {i + 1} of {rounds}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return speeds, floors
@@ -123,6 +129,59 @@ def rotated(names: list[str], places: int) -> list[str]:
     """The names in the same order, beginning so many places later."""
     places %= len(names)
     return names[places:] + names[:places]
+
+
+# --- a busy neighbour -------------------------------------------------------------------------------------------------
+
+ALONE, SPINNING, SLEEPING = "one thread", "all threads, spinning", "all threads, sleeping"
+
+
+@contextmanager
+def neighbours(n: int):
+    """So many processes that do nothing but compute."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def busy(arguments: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
+    """Median images/s of each way to wait, beside 0, 1 and 2 neighbours; the ways take turns."""
+    spins = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    sleeps = spins | {"OMP_WAIT_POLICY": "passive"}
+    ways = {ALONE: (1, sleeps), SPINNING: (arguments.threads, spins), SLEEPING: (arguments.threads, sleeps)}
+    batch = ["--batch-size", str(arguments.batch_size)] if arguments.batch_size else []
+    found = {way: [] for way in ways}
+    with ExitStack() as stack:
+        workers = {}
+        for way, (threads, environment) in ways.items():
+            here = ["d", "--threads", str(threads), "--device", "cpu", *batch]
+            worker = Worker(str(HERE / "contestants.py"), *here, environment=environment)
+            workers[way] = stack.enter_context(worker)
+            workers[way].ask(do="time", steps=SETUP)
+        for n in range(3):
+            with neighbours(n):
+                speeds, _ = race({**workers, "floor": None}, arguments.rounds, arguments.seconds)
+            for way in ways:
+                found[way].append(spread([speed[way] for speed in speeds]))
+    return found
+
+
+def busy_table(found: dict) -> str:
+    """The report of `busy` for people, and what the course promises of it."""
+    lines = [f"{'images/s beside so many neighbours':36s}" + "".join(f"{n:9d}" for n in range(3))]
+    lines += [f"{way:36s}" + "".join(f"{x['median']:9.0f}" for x in speeds) for way, speeds in found.items()]
+    quiet = max(speeds[0]["median"] for speeds in found.values())
+    kept = [
+        found[SLEEPING][0]["median"] / quiet,
+        *(x["median"] / found[ALONE][0]["median"] for x in found[SLEEPING][1:]),
+    ]
+    lines.append(f"sleeping, of the best when quiet: {kept[0]:.2f}")
+    lines.append("sleeping, of one quiet thread, beside one and two neighbours: {:.2f}, {:.2f}".format(*kept[1:]))
+    return "\n".join(lines)
 
 
 # --- what is reported -------------------------------------------------------------------------------------------------
@@ -172,6 +231,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=1.5, help="of a block of steps")
     parser.add_argument("--batch-size", type=int, help="for all, instead of each one's own")
+    parser.add_argument("--busy", action="store_true", help="the fast pair beside none, one and two busy neighbours")
     parser.add_argument("--small", action="store_true", help="a floor of small matrices, for a miniature")
     return parser.parse_args(argv)
 
@@ -180,6 +240,13 @@ def main(argv: list[str] | None = None) -> dict:
     argv = sys.argv[1:] if argv is None else argv
     arguments = parse(argv)
     device = pick_device(arguments.device)
+    if arguments.busy:
+        found = busy(arguments)
+        result = {**reporting.about(__file__, argv, device, arguments.threads), "busy": found}
+        print(busy_table(found))
+        if arguments.out:
+            reporting.write(result, arguments.out)
+        return result
     names = without_absent(arguments.only, with_tensorflow(arguments.tensorflow))
     images = random_images()
     operations = {name: operations_per_image(*PAIRS[NETWORKS.get(name, name)](images, 0, device)) for name in names}

@@ -23,9 +23,10 @@ def serve(answer: Callable[..., dict], **hello) -> None:
 class Worker:
     """The other side: starts `python script arguments...` at once; `hello` and `ask` wait for what it says."""
 
-    def __init__(self, script: str, *arguments: str, python: str = sys.executable):
+    def __init__(self, script: str, *arguments: str, python: str = sys.executable, environment: dict | None = None):
         command = [python, script, *arguments]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(command, env=environment, **pipes)
         self._hello = None
 
     def hello(self) -> dict:
