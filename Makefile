@@ -11,7 +11,10 @@ STAMP := .venv/.installed
 export OMP_WAIT_POLICY ?= passive
 
 # Tests see no GPU, no plotting backend of yours and none of your answers to exercises: what they prove holds anywhere.
-TEST_ENV := env -u MPLBACKEND CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0 GAN_EDU_PROGRESS="$(CURDIR)/build/progress.json"
+TEST_ENV := env -u MPLBACKEND CUDA_VISIBLE_DEVICES= PYTHONHASHSEED=0 OMP_NUM_THREADS=1 GAN_EDU_PROGRESS="$(CURDIR)/build/progress.json"
+
+# Side by side, one thread each: networks this small gain nothing from a second one.
+SIDE_BY_SIDE := -n logical --maxprocesses 4
 
 help:  ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -34,11 +37,12 @@ lint: $(STAMP)  ## style of the code and of the notebooks
 
 test-unit: $(STAMP)  ## the unit tests alone
 	@rm -f build/progress.json
-	$(TEST_ENV) $(PY) -m pytest
+	$(TEST_ENV) $(PY) -m pytest $(SIDE_BY_SIDE) --dist worksteal --durations=10
 
 test-notebooks: $(STAMP)  ## execute every notebook again and compare its outputs (nbval)
 	@rm -f build/progress.json
-	$(TEST_ENV) $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 --durations=10 notebooks
+	$(TEST_ENV) $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 --durations=10 \
+	  $(SIDE_BY_SIDE) --dist loadfile notebooks
 
 run: $(STAMP)  ## run a chapter without a browser: make run CHAPTER=05, or deeper/05 for what is deeper there
 	@chapters=$$(ls notebooks/$(CHAPTER)_*.ipynb 2>/dev/null) || { echo "make run CHAPTER=NN, where NN is one of:" \
