@@ -2,7 +2,7 @@
 # What you may set: PYTHON=/path/to/python3.12, TORCH=cpu, CHAPTER=05, LAB_ARGS="--port=9999".
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab test lint test-unit test-notebooks run mutants format
+.PHONY: help setup lab test lint test-unit test-notebooks test-browser site run mutants format
 
 PY := .venv/bin/python
 STAMP := .venv/.installed
@@ -44,6 +44,15 @@ test-notebooks: $(STAMP)  ## execute every notebook again and compare its output
 	$(TEST_ENV) $(PY) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=600 --durations=10 \
 	  $(SIDE_BY_SIDE) --dist loadfile notebooks
 
+SITE_STAMP := .venv/.site
+$(SITE_STAMP): $(STAMP)
+	@PYTHON="$(PYTHON)" TORCH="$(TORCH)" EXTRAS=dev,site .ci/setup
+	@touch $@
+
+site: $(SITE_STAMP)  ## the course as a website, in build/site, from the executed notebooks
+	$(PY) -W ignore -m sphinx -q -W --keep-going -c site -b html . build/site
+	@echo "Open build/site/index.html in a browser"
+
 run: $(STAMP)  ## run a chapter without a browser: make run CHAPTER=05, or deeper/05 for what is deeper there
 	@chapters=$$(ls notebooks/$(CHAPTER)_*.ipynb 2>/dev/null) || { echo "make run CHAPTER=NN, where NN is one of:" \
 	  $$(cd notebooks && ls *.ipynb deeper/*.ipynb | sed 's/_.*//' | uniq) >&2; exit 2; }; \
@@ -51,6 +60,9 @@ run: $(STAMP)  ## run a chapter without a browser: make run CHAPTER=05, or deepe
 	  below=$${chapter#notebooks/}; echo "Running $$chapter; its output will be build/$$below"; \
 	  $(PY) -m nbconvert --to notebook --execute --output-dir "build/$$(dirname "$$below")" "$$chapter" || exit 1; \
 	done
+
+test-browser: $(SITE_STAMP)  ## the website in a real browser, where there is one
+	$(TEST_ENV) $(PY) -m pytest tests/browser
 
 mutants: $(STAMP)  ## break the package on purpose, see that tests and chapters notice
 	$(TEST_ENV) $(PY) tests/mutants.py

@@ -1,0 +1,115 @@
+"""The website, built from the committed notebooks, and read in a real browser at the width of a phone and of a desk.
+
+`make test-browser` brings what builds it. A browser, Chromium or Chrome, is the reader's own: without one its tests are
+skipped, and say so.
+"""
+
+import functools
+import html
+import http.server
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from conftest import ROOT, notebook_paths, read_notebook
+
+pytest.importorskip("sphinx_book_theme", reason="the website's tools are not installed: make test-browser")
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PAGES = [path.relative_to(ROOT).with_suffix(".html").as_posix() for path in notebook_paths()]
+in_a_browser = pytest.mark.skipif(not BROWSER, reason="there is no Chromium or Chrome here")
+
+# How far the widest thing of a page reaches out of a window of the width, and what does.
+MEASURE = """<iframe id=page src="{page}" style="width:{width}px;height:900px;border:0"></iframe><pre id=found></pre>
+<script>
+document.getElementById("page").onload = event => setTimeout(() => {{
+  const root = event.target.contentDocument.documentElement;
+  document.getElementById("found").textContent = JSON.stringify({{over: root.scrollWidth - root.clientWidth}});
+}}, 500);
+</script>"""
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory) -> Path:
+    """The built website. Warnings are errors, as in `make site`."""
+    out = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-W", "ignore", "-m", "sphinx", "-q", "-W", "--keep-going", "-c", "site", "."]
+    run = subprocess.run([*command, str(out)], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    return out
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """Where a server shows it."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=site))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def seen(url: str) -> str:
+    """The page as the browser has it after its scripts ran."""
+    how = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=20000", "--dump-dom"]
+    return subprocess.run([BROWSER, *how, url], capture_output=True, text=True, timeout=120).stdout
+
+
+def targets(page: Path) -> set[str]:
+    """What the page links to or shows that lies on this site, without what comes after # and ?."""
+    found = re.findall(r'(?:href|src)="([^"]+)"', page.read_text(encoding="utf-8"))
+    parts = [urlsplit(html.unescape(link)) for link in found]
+    return {unquote(part.path) for part in parts if part.path and not part.scheme and not part.netloc}
+
+
+def test_every_notebook_is_a_page_and_the_first_page_is_the_readme(site):
+    assert all((site / page).exists() for page in PAGES)
+    assert (site / "index.html").read_text() == (site / "README.html").read_text()
+
+
+def test_no_link_inside_is_broken(site):
+    pages = [site / "README.html", site / "CONTRIBUTING.html", *(site / page for page in PAGES)]
+    missing = {
+        str(page.relative_to(site)): [to for to in targets(page) if not (page.parent / to).exists()] for page in pages
+    }
+    assert not any(missing.values()), {page: links for page, links in missing.items() if links}
+
+
+@pytest.mark.parametrize("path", notebook_paths(), ids=lambda path: path.stem)
+def test_pictures_say_what_they_show_and_solutions_are_folded(path, site):
+    page = (site / path.relative_to(ROOT).with_suffix(".html")).read_text(encoding="utf-8")
+    article = page[page.index("<article") : page.index("</article>")]
+    pictures = re.findall(r"<img [^>]*>", article)
+    assert all(re.search(r'alt="[^"]{20,}"', picture) for picture in pictures), pictures
+    texts = [cell.source for cell in read_notebook(path).cells if cell.cell_type == "markdown"]
+    assert article.count("<details") >= sum(text.count("<details>") for text in texts)
+
+
+def test_what_is_deeper_stands_below_its_chapter(site):
+    page = (site / "notebooks" / "02_deriving_the_losses.html").read_text(encoding="utf-8")
+    assert 'href="deeper/02_what_each_loss_follows.html"' in page
+    assert "next-page" in page or "right-next" in page
+
+
+@in_a_browser
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("page", ["README.html", *(page for page in PAGES if "deeper" not in page)])
+def test_nothing_reaches_out_of_the_window(page, width, site, address):
+    (site / "measure.html").write_text(MEASURE.format(page=page, width=width))
+    found = re.search(r"<pre id=\"found\">(.*?)</pre>", seen(f"{address}/measure.html"))
+    assert found and json.loads(found[1])["over"] <= 0, found
+
+
+@in_a_browser
+def test_the_search_finds_detach(address):
+    found = seen(f"{address}/search.html?q=detach")
+    assert "03_the_training_step.html" in found
