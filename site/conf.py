@@ -29,7 +29,7 @@ if os.environ.get("MATHJAX"):
 html_theme = "sphinx_book_theme"
 html_title = "GANs, by running them"
 html_static_path = ["static"]
-html_css_files = ["course.css"]
+html_css_files, html_js_files = ["course.css"], ["course.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {"navbar_persistent": [], "use_download_button": False, "show_toc_level": 2}
