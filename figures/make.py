@@ -41,6 +41,8 @@ BOXES = {  # what passes through the game: place, colour, words
 FLOWS = ("noise generator", "generator fake", "fake discriminator", "data real", "real discriminator",
          "discriminator logit")  # fmt: skip
 
+WAY_TO_G = (("logit", "discriminator", -0.6), ("discriminator", "fake", -0.35), ("fake", "generator", -0.6))
+
 
 def game():
     """The two players, what passes between them, and the two ways back along which they learn."""
@@ -52,9 +54,10 @@ def game():
     for start, end in map(str.split, FLOWS):
         arrow(ax, boxes[start], boxes[end], plots.INK, "-")
     arrow(ax, boxes["logit"], boxes["discriminator"], plots.D, "--", bend=0.6)
-    arrow(ax, boxes["logit"], boxes["generator"], plots.G, "--", bend=-0.35)
+    for start, end, bend in WAY_TO_G:
+        arrow(ax, boxes[start], boxes[end], plots.G, "--", bend)
     ax.text(6.3, 1.75, "D learns to answer right", color=plots.D, ha="center", fontsize=10)
-    ax.text(4.6, -1.2, "G learns, through D, to make D answer wrong", color=plots.G, ha="center", fontsize=10)
+    ax.text(5.0, -0.75, "G learns, through D, to make D answer wrong", color=plots.G, ha="center", fontsize=10)
     ax.set(xlim=(-0.7, 8.0), ylim=(-1.4, 2.0))
     ax.set_axis_off()
     return figure

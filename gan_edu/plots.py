@@ -156,11 +156,11 @@ def clouds(fakes: dict, real: Tensor | None = None, limit: float = 1.6) -> Figur
 
 @torch.no_grad()
 def heat_map(ax: Axes, judge: Callable[[Tensor], Tensor], limit: float = 1.6, device="cpu") -> None:
-    """What D believes at each place in the plane: sigmoid of its logits, blue where it says real; a line at 1/2."""
+    """What D believes in the plane: sigmoid of its logits, blue for real (full colour from 3/4 on), a line at 1/2."""
     axis = torch.linspace(-limit, limit, 60, device=device)
     grid = torch.cartesian_prod(axis, axis).flip(1)  # rows are y
     belief = torch.sigmoid(judge(grid)).reshape(60, 60)
-    ax.imshow(_array(belief), extent=[-limit, limit] * 2, origin="lower", cmap=BELIEF, vmin=0, vmax=1, alpha=0.6)
+    ax.imshow(_array(belief), extent=[-limit, limit] * 2, origin="lower", cmap=BELIEF, vmin=0.25, vmax=0.75, alpha=0.6)
     if belief.min() < 0.5 < belief.max():
         ax.contour(_array(axis), _array(axis), _array(belief), levels=[0.5], colors=INK, linewidths=0.8)
 

@@ -1,4 +1,4 @@
-"""Checkers of chapter 02: a loss that survives large logits, a least-squares pair with two bugs, soft labels."""
+"""Checkers of chapter 02: a loss that survives large logits, soft labels, a least-squares pair with two bugs."""
 
 import math
 
@@ -60,7 +60,36 @@ def _check_large_logits(loss_function, size):
         require(close(gradient, [slope, slope]), f"{wrong} instead of {[slope, slope]}.")
 
 
-@exercise("2.2 A run that learns nothing")
+@exercise("2.2 Labels that are a little soft")
+def check_smoothed_logit(my_smoothed_logit) -> str:
+    """The logit log(0.9 p / (0.1 p + q)), also where there are no fakes."""
+    p, q = torch.tensor([0.3, 0.9, 0.05]), torch.tensor([0.4, 0.05, 0.6])
+    answer = torch.as_tensor(call(my_smoothed_logit, p, q))
+    require(answer.shape == p.shape, f"Give one logit for each place: shape {tuple(p.shape)}.")
+    right = torch.log(0.9 * p / (0.1 * p + q))
+    capped = "A cap at log 9 is right only without fakes; the 0.1 p also lowers the logit where q > 0."
+    mistakes = (
+        (torch.log(p / q), "That is the logit without smoothing, log(p / q)."),
+        (torch.log(0.9 * p / q), "The other tenth is missing: a real also costs 0.1 softplus(l), as fakes do."),
+        (0.9 * p / (p + q), "That is the best probability. Its logit is asked."),
+        (torch.log(0.9 * p / (p + q)), "That is log s. The logit is log s - log(1 - s)."),
+        (0.9 * torch.log(p / q), "The 0.9 weighs the softplus, not the logit."),
+        (torch.log((0.9 * p + 0.1 * q) / (0.1 * p + 0.9 * q)), "Here the fakes are smoothed too; only reals are soft."),
+        (torch.log(0.9 * p / (0.1 * p + 0.9 * q)), "Only reals are softened: a fake counts fully, q, not 0.9 q."),
+        (torch.log(p / q).clamp(max=math.log(9)), capped),
+        (right.exp(), "That is the ratio of the two weights; its logarithm is the logit."),
+        (torch.log(p / (0.1 * p + q)), "The 0.9 is missing: softplus(-l) of a real counts nine tenths only."),
+        (-right, "The sign is flipped: the logit grows with p."),
+        (right / math.log(2), "That is a logarithm to the base 2; logits are natural logarithms."),
+    )
+    _exclude(answer, mistakes)
+    require(close(answer, right), "Collect what multiplies softplus(-l) and what multiplies softplus(l), then compare.")
+    largest = torch.as_tensor(my_smoothed_logit(torch.ones(1), torch.zeros(1)))
+    require(close(largest, [math.log(9)]), "Right where both densities are positive, but at q = 0 it must be log 9.")
+    return f"Where there are no fakes it is log 9 = {math.log(9):.2f}: D has no reason to grow its logits further."
+
+
+@exercise("2.3 A run that learns nothing")
 def check_least_squares(my_least_squares) -> str:
     """Both losses on a linear D with logits (N, 1), and that G's loss has a way back to the fakes."""
     torch.manual_seed(0)
@@ -89,7 +118,7 @@ def check_least_squares(my_least_squares) -> str:
     _exclude(d_loss, mistakes)
     require(close(d_loss, d_right), "D's loss is not (E (r - 1)^2 + E f^2) / 2.")
     mistakes = (
-        (g_old, "D is mended. G still pulls its fakes to 0, the code of the fakes, and so helps D."),
+        (g_old, "D is mended. G still pulls its fakes to 0, the label of the fakes, and so helps D."),
         (2 * g_right, "D is mended. G's loss lost its factor 1/2."),
         ((f.sigmoid() - 1).square().mean() / 2, f"D is mended. {no_sigmoid}"),
         (-g_old, "Flipping the sign sends fakes away from 0, also to minus infinity; the goal is 1."),
@@ -117,32 +146,3 @@ class _Shapes(TorchFunctionMode):
         if isinstance(result, Tensor):
             self.shapes.add(tuple(result.shape))
         return result
-
-
-@exercise("2.3 Labels that are a little soft")
-def check_smoothed_logit(my_smoothed_logit) -> str:
-    """The logit log(0.9 p / (0.1 p + q)), also where there are no fakes."""
-    p, q = torch.tensor([0.3, 0.9, 0.05]), torch.tensor([0.4, 0.05, 0.6])
-    answer = torch.as_tensor(call(my_smoothed_logit, p, q))
-    require(answer.shape == p.shape, f"Give one logit for each place: shape {tuple(p.shape)}.")
-    right = torch.log(0.9 * p / (0.1 * p + q))
-    capped = "A cap at log 9 is right only without fakes; the 0.1 p also lowers the logit where q > 0."
-    mistakes = (
-        (torch.log(p / q), "That is the logit without smoothing, log(p / q)."),
-        (torch.log(0.9 * p / q), "The other tenth is missing: a real also costs 0.1 softplus(l), as fakes do."),
-        (0.9 * p / (p + q), "That is the best probability. Its logit is asked."),
-        (torch.log(0.9 * p / (p + q)), "That is log s. The logit is log s - log(1 - s)."),
-        (0.9 * torch.log(p / q), "The 0.9 weighs the softplus, not the logit."),
-        (torch.log((0.9 * p + 0.1 * q) / (0.1 * p + 0.9 * q)), "Here the fakes are smoothed too; only reals are soft."),
-        (torch.log(0.9 * p / (0.1 * p + 0.9 * q)), "Only reals are softened: a fake counts fully, q, not 0.9 q."),
-        (torch.log(p / q).clamp(max=math.log(9)), capped),
-        (right.exp(), "That is the ratio of the two weights; its logarithm is the logit."),
-        (torch.log(p / (0.1 * p + q)), "The 0.9 is missing: softplus(-l) of a real counts nine tenths only."),
-        (-right, "The sign is flipped: the logit grows with p."),
-        (right / math.log(2), "That is a logarithm to the base 2; logits are natural logarithms."),
-    )
-    _exclude(answer, mistakes)
-    require(close(answer, right), "Collect what multiplies softplus(-l) and what multiplies softplus(l), then compare.")
-    largest = torch.as_tensor(my_smoothed_logit(torch.ones(1), torch.zeros(1)))
-    require(close(largest, [math.log(9)]), "Right where both densities are positive, but at q = 0 it must be log 9.")
-    return f"Where there are no fakes it is log 9 = {math.log(9):.2f}: D has no reason to grow its logits further."
