@@ -37,7 +37,7 @@ lint: $(STAMP)  ## style of the code and of the notebooks
 
 test-unit: $(STAMP)  ## the unit tests alone
 	@rm -f build/progress.json
-	$(TEST_ENV) $(PY) -m pytest $(SIDE_BY_SIDE) --dist worksteal --durations=10
+	$(TEST_ENV) $(PY) -m pytest $(SIDE_BY_SIDE) --dist worksteal --durations=10 --ignore tests/browser
 
 test-notebooks: $(STAMP)  ## execute every notebook again and compare its outputs (nbval)
 	@rm -f build/progress.json

@@ -50,6 +50,13 @@ def test_far_apart_the_divergence_is_full():
     assert play(log_density([0.0], 1.0), log_density([12.0], 1.0)).jsd.item() == pytest.approx(math.log(2), abs=1e-6)
 
 
+def test_every_control_has_a_name_and_a_tip():
+    explorer = MinimaxExplorer()
+    assert "gan-explorer" in explorer.widget._dom_classes and "gan-said" in explorer.text._dom_classes
+    for control in (explorer.mean, explorer.width, explorer.data):
+        assert control.description and control.tooltip
+
+
 def test_it_is_shown_with_a_line_for_those_who_cannot_run_it():
     bundle = MinimaxExplorer()._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle

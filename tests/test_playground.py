@@ -1,8 +1,11 @@
 """The playground of chapter 04, driven without a browser; pause is pressed in a live kernel."""
 
 import asyncio
+import html
+import re
 import time
 
+import ipywidgets as widgets
 import pytest
 import torch
 from jupyter_client.manager import start_new_kernel
@@ -252,6 +255,126 @@ def test_slow_motion_shows_one_move_at_a_time():
     assert asyncio.run(play()) == [(True, False), (True, False), (False, True), (True, False)]
 
 
+def test_the_words_beside_the_picture_say_who_moved_how_often_and_how_it_stands(playground):
+    playground.step(3)
+    click(playground, "step_discriminator")
+    text = playground._status.value
+    assert "Step 4 (D has moved 4 times, G 3): <b>0 of 8 modes</b>" in text
+    assert "D moved, G stayed" in text and "<b>D moves</b>" in text and "<b>G moves</b>" not in text
+    before, after = playground.history["d_loss"][-2:]
+    assert f"D's loss: {before:.3f} → {after:.3f}" in text
+    click(playground, "step_generator")
+    assert "G moved, D stayed" in playground._status.value and "<b>G moves</b>" in playground._status.value
+    playground.controls["updates"].value = "simultaneous"
+    click(playground, "step")
+    assert "at once" in playground._status.value
+
+
+@pytest.mark.parametrize(
+    ("who", "framed"),
+    [
+        ("", []),
+        ("D", ["fakes ✕", "D moves", "real ●"]),
+        ("G", ["noise", "G moves", "fakes ✕", "D"]),
+        ("D, then G", ["noise", "G moves", "fakes ✕", "D moves", "real ●"]),
+    ],
+)
+def test_the_diagram_frames_what_takes_part(who, framed):
+    boxes = re.findall(r"2px (solid|none);[^>]*>(.*?)</span>", views.diagram(who))
+    assert len(boxes) == 5
+    assert [re.sub("</?b>", "", text) for frame, text in boxes if frame == "solid"] == framed
+
+
+def test_back_undoes_a_move_and_the_game_goes_on_as_it_went(playground):
+    playground.step(3)
+    pictures, d_losses = [], []
+    for _ in range(2):
+        click(playground, "step")
+        click(playground, "step_discriminator")
+        pictures.append(playground.frame())
+        d_losses.append(playground.history["d_loss"][-2:])
+        if len(pictures) == 1:
+            click(playground, "back")
+            assert "D moved, then G" in playground._status.value
+            click(playground, "back")
+            assert playground.steps == 3 and playground.gan.d_moves == 3 and playground.history["steps"] == [0, 3]
+    assert pictures[0] == pictures[1] and d_losses[0] == d_losses[1]
+    for _ in range(4):
+        click(playground, "back")
+    assert playground.steps == 0 and "no earlier state" in playground._message.value
+    playground.step(5)
+    fresh = GANPlayground(**SMALL)
+    fresh.step(5)
+    assert torch.equal(weights(playground.gan.generator), weights(fresh.gan.generator))
+
+
+def test_back_keeps_the_settings_of_now(playground):
+    playground.step()
+    playground.controls["loss"].value = "hinge"
+    click(playground, "back")
+    assert playground.gan.loss is losses.LOSSES["hinge"] and playground.steps == 0
+    assert moved(playground, playground.step) == (True, True)
+
+
+@pytest.mark.parametrize("name", panel.PRESETS)
+def test_a_preset_sets_everything_and_starts_one_game(name, monkeypatch):
+    changes, steps, look_for = panel.PRESETS[name]
+    playground = GANPlayground(**SMALL, loss="hinge", seed=3)
+    games = []
+    monkeypatch.setattr(playground, "reset", lambda: games.append(playground.settings))
+    monkeypatch.setattr(playground, "step", games.append)
+    playground.controls["preset"].value = name
+    assert games == [playground.settings, steps]
+    for control, value in {**panel.DEFAULTS, **changes}.items():
+        assert playground.controls[control].value == value
+    assert playground._message.value == html.escape(look_for)
+
+
+def test_settings_that_do_nothing_are_grey(playground):
+    weight = playground.controls["penalty_weight"]
+    assert not weight.disabled and playground.controls["text"].disabled
+    playground.controls["penalty"].value = "none"
+    assert weight.disabled
+    assert GANPlayground(**SMALL, penalty="none").controls["penalty_weight"].disabled
+
+
+def test_every_control_says_its_true_value_and_what_it_is(playground):
+    """A slider over a list says the place in the list, "5" for a rate of 0.001; a menu says what it holds."""
+    for name, control in playground.controls.items():
+        assert control.tooltip, name
+        assert not isinstance(control, widgets.SelectionSlider)
+    assert playground.controls["d_rate"].label == "0.001"
+    assert len({control.description for control in playground.controls.values()}) == len(playground.controls)
+    keys = [key for _, _, key in panel.BUTTONS.values()]
+    assert len(set(keys)) == len(keys)
+    assert panel.HANDS.count('"') == 6  # around alt, src and onerror: one more would end the program in the page
+
+
+def test_words_stand_where_d_says_real_and_fake(playground):
+    for parameter in playground.gan.discriminator.parameters():
+        parameter.data.zero_()
+    first, last = playground.gan.discriminator.net[0], playground.gan.discriminator.net[-1]
+    first.weight.data[0, 0] = last.weight.data[0, 0] = 1.0  # the right half is real ...
+    first.weight.data[1, 0], last.weight.data[0, 1] = -1.0, -1.0  # ... and the left half fake
+    playground.draw()
+    real, fake = (playground._picture.layers[f"says {word}"][0] for word in ("real", "fake"))
+    assert real.get_visible() and fake.get_visible()
+    assert real.get_position()[0] > 0.5 and fake.get_position()[0] < -0.5
+    first.weight.data[1, 0] = 0.0  # now nowhere is fake
+    playground.draw()
+    assert real.get_visible() and not fake.get_visible()
+    playground.controls["heat"].value = False
+    assert not real.get_visible()
+
+
+def test_a_panel_that_would_stay_empty_is_left_out(playground):
+    assert "coverage" in playground._picture.panels
+    playground.controls["data"].value = "two rings"
+    playground.step()
+    assert list(playground._picture.panels) == ["loss", "divergence"]
+    assert playground._text.layout.display == "none"
+
+
 def test_without_a_notebook_play_says_what_to_do(playground):
     playground.play()
     assert not playground.playing and "call step(n)" in playground._message.value
@@ -267,6 +390,39 @@ def test_only_one_playground_plays_at_a_time():
         return states
 
     assert asyncio.run(play()) == (False, True)
+
+
+def test_play_and_pause_are_one_button_and_a_film_stops_when_it_is_shown_again():
+    async def play():
+        playground = GANPlayground(**SMALL, data="two rings")
+        button, labels = playground.controls["play"], []
+        for press in (button.click, button.click, button.click, playground._repr_mimebundle_):
+            press()
+            await asyncio.sleep(0.3)  # the label comes with the first frame
+            labels.append((playground.playing, button.description[2:].strip()))
+        return labels
+
+    playing = (True, "Pause"), (False, "Play")
+    assert asyncio.run(play()) == [*playing, *playing]
+
+
+def test_a_film_says_how_many_steps_it_makes_and_leaves_the_program_alone():
+    async def play():
+        playground = GANPlayground(**SMALL)
+        playground.controls["code"].value = True
+        text = playground._text.value
+        playground.play()
+        while playground.steps < 2 or playground._made < 2:
+            await asyncio.sleep(0.01)
+        assert f"{playground._made} steps in this frame." in playground._status.value
+        assert playground._text.value == text
+        playground.pause()
+        while playground._text.value == text:
+            await asyncio.sleep(0.01)
+        assert "in this frame" not in playground._status.value
+        assert f"range({playground.steps})" in playground._text.value
+
+    asyncio.run(asyncio.wait_for(play(), 60))
 
 
 def test_a_page_without_kernel_shows_a_sentence_and_a_still(playground, capsys):
@@ -292,7 +448,8 @@ def test_pause_is_heard_while_it_plays_in_a_live_kernel():
         early = ask("p.steps")  # another cell runs while it plays
         time.sleep(0.5)
         assert ask("p.playing") and ask("p.steps") > early
-        content = {"comm_id": ask("p.controls['pause'].model_id"), "data": None}
+        assert "Pause" in ask("p.controls['play'].description")
+        content = {"comm_id": ask("p.controls['play'].model_id"), "data": None}
         content["data"] = {"method": "custom", "content": {"event": "click"}}
         client.shell_channel.send(client.session.msg("comm_msg", content))
         deadline = time.time() + 5

@@ -1,8 +1,10 @@
-"""Explorers to press and drag in a notebook: the minimax game (chapter 01) and a GAN in the plane (chapter 04).
+"""Explorers to press and drag in a notebook: the minimax game (chapter 01), a GAN in the plane (chapter 04), and how a
+game of two numbers is played (chapter 07).
 
 Each is an object with `.widget`, shown by leaving it as the last line of a cell; where widgets cannot be shown (a page
 that is only read) its place is taken by one line of text.
 """
 
+from gan_edu.playground.dirac import DiracExplorer
 from gan_edu.playground.game import GANPlayground
 from gan_edu.playground.minimax import MinimaxExplorer

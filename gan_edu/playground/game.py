@@ -5,10 +5,12 @@ playground runs, and prints.
 """
 
 import asyncio
+import copy
 import html
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -47,8 +49,10 @@ class GANPlayground:
         self.controls = panel.make_controls({"data": name, "seed": seed, **settings})
         self._lock = threading.RLock()  # JupyterLab calls widgets from a thread of their own
         self._loop, self._film = _running_loop(), None
-        self._image, self._message, self._text = widgets.Image(format="png"), widgets.HTML(), widgets.Textarea(rows=28)
-        self.widget = panel.lay_out(self.controls, self._image, self._message, self._text)
+        self._past, self.setting_up = deque(maxlen=200), False  # what Back can undo, some 200 kB each
+        self._image, self._text = widgets.Image(format="png"), widgets.Textarea(rows=28, placeholder="The program")
+        self._status, self._message = widgets.HTML(tooltip=""), widgets.HTML(tooltip="")
+        self.widget = panel.lay_out(self.controls, self._image, widgets.VBox([self._status, self._message]), self._text)
         self.reset()
         panel.connect(self)
 
@@ -66,13 +70,13 @@ class GANPlayground:
             self._space = {**modules, "points": self._points}
             self._run(program.START, program.GAME)
             self.target, self._prior = self._space["target"], self._space["prior"]
-            self.controls["text"].disabled = self.settings["data"] != program.LETTERS
             self._random = torch.get_rng_state()
             self._noise, self._real = self._prior(PROBES), self.target.sample(10_000)
             self._real_histogram = views.histogram(self._real)
             _, floor = views.divergences(self._real_histogram, views.histogram(self.target.sample(PROBES)))
-            self._picture = Picture(floor)
-            self.steps, self._turn, self.diverged = 0, 0, False
+            self._picture = Picture(floor, modes=isinstance(self.target, data.Mixture))
+            self.steps, self._turn, self._who, self._made, self.diverged = 0, 0, "", 0, False
+            self._past.clear()
             self.history = {name: [] for name in ("steps", "kl", "jsd", "modes", "good", "d_loss", "g_loss")}
             self.say("")
             self._record()
@@ -88,10 +92,24 @@ class GANPlayground:
             self.gan.d_optimizer.state.update(before.d_optimizer.state)
             self.draw()
 
+    def start_from(self, preset: str) -> None:
+        """A new game with the settings and ticks of a name in `panel.PRESETS`; some begin trained."""
+        changes, steps, look_for = panel.PRESETS[preset]
+        self.setting_up = True  # or each of the controls would begin a game of its own
+        for name, value in {**panel.DEFAULTS, **changes}.items():
+            self.controls[name].value = value
+        self.setting_up = False
+        self.reset()
+        self.say(f"Playing {steps} steps ...")
+        self.step(steps)
+        self.say(look_for)
+
     def _run(self, *parts):
         """Execute the very text that `code` prints, so that the two cannot differ."""
         exec(program.write(self.settings, *parts), self._space)
         self.gan = self._space["gan"]
+        self.controls["text"].disabled = self.settings["data"] != program.LETTERS
+        self.controls["penalty_weight"].disabled = self.settings["penalty"] == "none"  # it would do nothing
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -106,45 +124,59 @@ class GANPlayground:
 
     def step(self, n: int = 1, seconds: float = math.inf) -> None:
         """`n` steps of the game, D's moves, then G's; or as many as begin within the given time."""
-        self._make(self._play_step, n, seconds)
+        who = "D, then G" if self.settings["updates"] == "alternating" else "D and G"
+        self._make(who, self._play_step, n, seconds)
 
     def step_discriminator(self, n: int = 1) -> None:
         """D moves `n` times, G stays."""
-        self._make(self._move_discriminator, n)
+        self._make("D", self._move_discriminator, n)
 
     def step_generator(self, n: int = 1) -> None:
         """G moves `n` times, D stays."""
-        self._make(lambda: train.generator_step(self.gan, self._real_batch(), self._fake_batch()), n)
+        self._make("G", self._move_generator, n)
 
-    def _make(self, move: Callable[[], object], n: int, seconds: float = math.inf) -> None:
+    def back(self) -> None:
+        """Undo the last call of a step, or the last frame. What then comes, comes as it came."""
+        self.pause()
         with self._alone():
+            if not self._past:
+                return self.say("There is no earlier state to go back to.")
+            self.gan, self._fake, self._random, self.steps, self._turn, self._who, known = self._past.pop()
+            self._space.update(self.gan.networks())
+            self.history = {name: values[:known] for name, values in self.history.items()}
+            self.diverged = False
+            self.say("")
+            self.apply()
+
+    def _make(self, who: str, move: Callable[[], object], n: int, seconds: float = math.inf) -> None:
+        with self._alone():
+            if self.diverged or n < 1:
+                return
+            gan, known = copy.deepcopy(self.gan), len(self.history["steps"])
+            self._past.append((gan, self._fake, self._random, self.steps, self._turn, self._who, known))
             torch.set_rng_state(self._random)
-            end = time.perf_counter() + seconds
-            for _ in range(n):
-                if self.diverged or time.perf_counter() > end:
-                    break
+            end, before, self._who = time.perf_counter() + seconds, self.steps, who
+            while not self.diverged and self.steps < before + n and time.perf_counter() <= end:
                 move()
                 self.steps += 1
                 if self.steps % BETWEEN_RECORDS == 0:
                     self._record()
-            self._random = torch.get_rng_state()
+            self._random, self._made = torch.get_rng_state(), self.steps - before
             self._record()
             self.draw()
 
     def _play_step(self):
         for _ in range(self.settings["d_steps"] - 1):
             self._move_discriminator()
-        train.train_step(self.gan, self._real_batch(), noise=self._prior(BATCH_SIZE))
+        train.train_step(self.gan, self.target.sample(BATCH_SIZE), noise=self._prior(BATCH_SIZE))
 
     def _move_discriminator(self):
-        fake = self._fake_batch().detach()
-        train.discriminator_step(self.gan, self._real_batch(), fake)
+        fake = self.gan.generate(self._prior(BATCH_SIZE)).detach()
+        train.discriminator_step(self.gan, self.target.sample(BATCH_SIZE), fake)
 
-    def _real_batch(self):
-        return self.target.sample(BATCH_SIZE)
-
-    def _fake_batch(self):
-        return self.gan.generate(self._prior(BATCH_SIZE))
+    def _move_generator(self):
+        fake = self.gan.generate(self._prior(BATCH_SIZE))
+        train.generator_step(self.gan, self.target.sample(BATCH_SIZE), fake)
 
     # --- the film -----------------------------------------------------------------------------------------------
 
@@ -154,18 +186,20 @@ class GANPlayground:
 
     def play(self) -> None:
         """Play until `pause`, a frame at a time, on the notebook's event loop, which is free between frames."""
-        self._loop = self._loop or _running_loop()
         if self._loop is None or not self._loop.is_running():
             self.say("Play needs a notebook; here, call step(n).")
         elif not (self.playing or self.diverged):
             if GANPlayground._on_stage:
                 GANPlayground._on_stage.pause()
-            GANPlayground._on_stage, self._film = self, object()
+            GANPlayground._on_stage = self
+            self._film = object()
             asyncio.run_coroutine_threadsafe(self._show(self._film), self._loop)
 
     def pause(self) -> None:
         """Stop after the frame that is being made."""
-        self._film = None
+        if self.playing:
+            self._film = None
+            self.draw()  # while the film ran, the program was left as it was
 
     async def _show(self, film):
         try:
@@ -190,7 +224,7 @@ class GANPlayground:
     # --- what is seen -------------------------------------------------------------------------------------------
 
     def say(self, message: str) -> None:
-        """Show a sentence above the picture."""
+        """Show a sentence below the picture, in a place of its own: it pushes nothing away."""
         self._message.value = html.escape(message)
 
     def frame(self) -> bytes:
@@ -217,6 +251,8 @@ class GANPlayground:
         return program.write(self.settings, *program.WHOLE, steps=self.steps or 1000)
 
     def _repr_mimebundle_(self, **kwargs):
+        if GANPlayground._on_stage:
+            GANPlayground._on_stage.pause()  # shown again, it would play on where nobody sees it
         bundle = self.widget._repr_mimebundle_(**kwargs)
         return {**bundle, "text/plain": "The GAN playground: run this cell to play"}
 
@@ -235,7 +271,12 @@ class GANPlayground:
         d_loss = self.gan.loss.discriminator(real_logits, fake_logits)
         g_loss = self.gan.loss.generator(fake_logits, real_logits)
         if not torch.stack([d_loss, g_loss, fake.sum()]).isfinite().all():
-            return self._stop_diverged(d_loss, g_loss)
+            self.diverged = True
+            self.pause()
+            return self.say(
+                f"The run diverged by step {self.steps:,}: D's loss is {d_loss:.3g}, G's is {g_loss:.3g}. Lower a "
+                "learning rate, add a penalty, or take a loss that is bounded below; then press Reset, or Back."
+            )
         self._fake, modes, good = fake, torch.nan, torch.nan
         if isinstance(self.target, data.Mixture):
             modes, good = metrics.mode_coverage(fake, self.target.centers, self.target.std)
@@ -243,14 +284,6 @@ class GANPlayground:
         measured = (self.steps, *views.divergences(self._real_histogram, views.histogram(fake)), modes, good)
         for values, value in zip(self.history.values(), (*measured, d_loss.item(), g_loss.item()), strict=True):
             values.append(value)
-
-    def _stop_diverged(self, d_loss, g_loss):
-        self.diverged = True
-        self.pause()
-        self.say(
-            f"The run diverged by step {self.steps:,}: D's loss is {d_loss:.3g}, G's is {g_loss:.3g}. Lower a learning "
-            "rate, add a penalty, or take a loss that is bounded below; then press Reset."
-        )
 
     def draw(self) -> None:
         """Draw the layers that are ticked and hand the picture to the page; a diverged run keeps its last one."""
@@ -260,9 +293,18 @@ class GANPlayground:
                 layers = {name: values.numpy() for name, values in ticked.items()}
                 self._picture.draw(layers, self.history, f"step {self.steps:,}:  {self._verdict()}")
             self._image.value = self.frame()
-            if self.controls["code"].value:
+            self._status.value = self._report()
+            self.controls["play"].description = "❚❚ Pause" if self.playing else "▶ Play"
+            if self.controls["code"].value and not self.playing:  # new text would lose what the reader has selected
                 self._text.value = self.code()
             self._text.layout.display = None if self.controls["code"].value else "none"
+
+    def _report(self):
+        """How the game stands, as HTML: who moved, how often each has moved, and what came of it."""
+        pace = f" {self._made} steps in this frame." if self.playing and self._made > 1 else ""
+        moves = f"D has moved {self.gan.d_moves:,} times, G {self.gan.g_moves:,}"
+        words = f"Step {self.steps:,} ({moves}): <b>{self._verdict()}</b>.{pace} {views.story(self._who, self.history)}"
+        return f"<div>{views.diagram(self._who)}</div><div>{words}</div>"
 
     def _layers(self):
         real, fake, gan = self._real, self._fake, self.gan

@@ -11,6 +11,7 @@ from torch.distributions import Normal
 from torch.nn.functional import softplus
 
 from gan_edu import plots
+from gan_edu.playground import panel
 
 X = torch.linspace(-30, 30, 6001, dtype=torch.float64)  # wide enough for the widest q at the farthest mean
 BUMPS = {"one bump": [0.0], "two bumps": [-2.0, 2.0]}  # where the bumps of p stand; each has the width 1
@@ -59,14 +60,14 @@ class MinimaxExplorer:
     """Sliders for the mean and the width of q, a choice of p, a picture and a line of numbers: `.widget`."""
 
     def __init__(self, mean: float = 3.0, width: float = 1.0, data: str = "one bump"):
-        self.mean = widgets.FloatSlider(mean, min=-6, max=6, description="mean")
-        self.width = widgets.FloatSlider(width, min=0.4, max=3, description="width")
-        self.data = widgets.Dropdown(options=list(BUMPS), value=data, description="data p")
+        self.mean = widgets.FloatSlider(mean, min=-6, max=6, description="mean", tooltip="Where q stands")
+        self.width = widgets.FloatSlider(width, min=0.4, max=3, description="width", tooltip="q's deviation")
+        self.data = widgets.Dropdown(options=list(BUMPS), value=data, description="data p", tooltip="p's shape")
         self.picture, self.text = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.Label()
-        controls = (self.mean, self.width, self.data)
+        controls = [self.mean, self.width, self.data]
         for control in controls:
             control.observe(self._redraw, names="value")
-        self.widget = widgets.VBox([widgets.HBox(controls, layout={"flex_flow": "row wrap"}), self.picture, self.text])
+        self.widget = panel.explorer("Minimax game", self.text, controls, panel.row(*controls), self.picture, self.text)
         self._redraw()
 
     def _redraw(self, change=None):

@@ -1,106 +1,169 @@
-"""The playground's widgets: tables of what can be set, shown and pressed, and how they lie on the page."""
+"""The playground's widgets: tables of what can be set, shown and pressed, and how they lie on the page.
+
+What every explorer shares stands first: rows that wrap, keys that stay, names and news for screen readers.
+"""
+
+import html
+import json
 
 import ipywidgets as widgets
 
+from gan_edu import plots
 from gan_edu.losses import LOSSES, PENALTIES
 from gan_edu.playground.program import OPTIMIZERS, OWN, PRIORS, TARGETS
 from gan_edu.train import UPDATES
 
+# Runs in the page, where the explorer is shown. JupyterLab's own keys would leave a menu for the next cell, or turn the
+# cell into raw text; ipywidgets names no picture and no slider, and hides the tips of menus and ticks; and a voice that
+# read every frame would never end.
+HANDS = """<img alt="" src="data:," onerror="(function ready(me) {
+    const root = me.closest('.gan-explorer'), all = (what) => [...root.querySelectorAll(what)], tips = {tips};
+    if (!root || !root.isConnected) return setTimeout(ready, 100, me);
+    Object.assign(root, {tabIndex: 0, role: 'group', ariaLabel: '{name}'});
+    root.onkeydown = (event) => {
+        const command = event.ctrlKey || event.metaKey || event.altKey;
+        if (!command || event.key === 'Enter') event.stopPropagation();
+        if (command || event.target.matches('select, textarea, input:not([type=checkbox])')) return;
+        if (/^[a-z]$/i.test(event.key)) all('.key-' + event.key.toUpperCase()).forEach((button) => button.click());
+    };
+    all('label').forEach((label) => [label.parentElement, ...label.children].forEach(
+        (node) => { node.title = tips[label.textContent] || node.title; }));
+    all('.widget-image').forEach((image) => { image.alt = 'how the game stands; the text says it too'; });
+    all('.noUi-handle').forEach((knob) => { knob.ariaLabel = knob.closest('.widget-slider').firstChild.innerText; });
+    const said = root.querySelector('.gan-said'), voice = root.appendChild(document.createElement('div'));
+    Object.assign(voice, {ariaLive: 'polite', style: 'position: fixed; clip-path: inset(50%)'});
+    const speak = () => { voice.textContent = said.innerText; }, rest = () => { me.wait = setTimeout(speak, 700); };
+    new MutationObserver(() => rest(clearTimeout(me.wait))).observe(said, {childList: true, subtree: true});
+})(this)">"""
+
+
+def explorer(name: str, said: widgets.Widget, controls: list[widgets.Widget], *rows: widgets.Widget) -> widgets.VBox:
+    """The rows as one widget: keys stay inside, screen readers hear its name and, once it rests, what `said` says."""
+    tips = html.escape(json.dumps({control.description: control.tooltip for control in controls}))
+    script = HANDS.replace("{name}", name).replace("{tips}", tips)
+    said.add_class("gan-said").tooltip = ""  # without one the page says "null"
+    return widgets.VBox([*rows, widgets.HTML(script, tooltip="", layout={"display": "none"})]).add_class("gan-explorer")
+
+
+def row(*items: widgets.Widget, **layout) -> widgets.Box:
+    """The items beside each other as far as the page is wide, the others below; none is squeezed."""
+    return widgets.Box(items, layout={"display": "flex", "flex_flow": "row wrap", **layout})
+
+
 RATES = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 3e-2, 1e-1)
 WEIGHTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # Steps in a frame (0: one player's move), and the shortest time in seconds that it stands. A slow machine makes fewer.
-SPEEDS = {"slow motion": (0, 0.7)}
-SPEEDS |= {f"{n} steps a frame": (n, 0.05) for n in (1, 2, 5, 10, 20)}
+SPEEDS = {"slow motion": (0, 2.5)} | {f"{n} steps a frame": (n, 0.05) for n in (1, 2, 5, 10, 20)}
 
-# name: (label, choices, default). What these change takes new networks or data ...
+# name: (label, choices, default, what it is). What these change takes new networks or data ...
 NEW_GAME = {
-    "data": ("data", tuple(name for name in TARGETS if name != OWN), "ring"),
-    "text": ("letters", None, "GAN"),
-    "prior": ("noise", tuple(PRIORS), "normal"),
-    "latent_dim": ("noise dim.", (1, 2), 2),
-    "hidden": ("width", (8, 16, 32, 64, 128), 64),
-    "depth": ("depth", (1, 2, 3, 4), 3),
-    "seed": ("seed", tuple(range(10)), 0),
+    "data": ("data", tuple(name for name in TARGETS if name != OWN), "ring", "What the real samples are"),
+    "text": ("letters", None, "GAN", "The real samples fill these letters, where data says so"),
+    "prior": ("noise", tuple(PRIORS), "normal", "What G's input is drawn from"),
+    "latent_dim": ("noise dim.", (1, 2), 2, "How many numbers G's input has"),
+    "hidden": ("width", (8, 16, 32, 64, 128), 64, "Units in each hidden layer of both players"),
+    "depth": ("depth", (1, 2, 3, 4), 3, "Hidden layers of both players"),
+    "seed": ("seed", tuple(range(10)), 0, "Decides the first weights and every random number"),
 }
 # ... and what these change holds from the next step on.
 SAME_GAME = {
-    "loss": ("loss", tuple(LOSSES), "non_saturating"),
-    "updates": ("updates", UPDATES, "alternating"),
-    "optimizer": ("optimizer", tuple(OPTIMIZERS), "Adam (0, 0.99)"),
-    "d_rate": ("D's rate", RATES, 1e-3),
-    "g_rate": ("G's rate", RATES, 1e-3),
-    "d_steps": ("D steps", tuple(range(1, 11)), 1),
-    "penalty": ("penalty", ("none", *PENALTIES), "r1"),
-    "penalty_weight": ("its weight", WEIGHTS, 0.025),
+    "loss": ("loss", tuple(LOSSES), "non_saturating", "What both players minimize"),
+    "updates": ("updates", UPDATES, "alternating", "In turns, or both at once"),
+    "optimizer": ("optimizer", tuple(OPTIMIZERS), "Adam (0, 0.99)", "How gradients become moves; Adam with its betas"),
+    "d_rate": ("D's rate", RATES, 1e-3, "D's learning rate"),
+    "g_rate": ("G's rate", RATES, 1e-3, "G's learning rate"),
+    "d_steps": ("D steps", tuple(range(1, 11)), 1, "Moves of D in each step, for one of G"),
+    "penalty": ("penalty", ("none", *PENALTIES), "r1", "A term of D's loss that keeps its slopes small"),
+    "penalty_weight": ("its weight", WEIGHTS, 0.025, "What the penalty is multiplied by, where there is one"),
 }
-# name: (label, shown at first)
+# name: (label, colour in the legend, shown at first, what it is)
 OVERLAYS = {
-    "real": ("real ●", True),
-    "fake": ("fake ✕", True),
-    "heat": ("D's belief", True),
-    "sheet": ("G's sheet", False),
-    "arrows": ("G's push ↗", False),
+    "real": ("real ●", plots.REAL, True, "a real sample"),
+    "fake": ("fake ✕", plots.FAKE, True, "a fake, made by G"),
+    "heat": ("D's belief", "inherit", True, "blue where it says real, orange where fake; a word where it is surest"),
+    "sheet": ("G's sheet", plots.G, False, "where G puts the lines of a square grid of noise"),
+    "arrows": ("G's push ↗", "inherit", False, "where G's loss sends a fake; longer is harder"),
 }
-# name of the control and of the playground's method: (label, what it does)
+# name of the control and of the playground's method: (label, what it does, its key)
 BUTTONS = {
-    "play": ("▶ Play", "Train, and show it as a film"),
-    "pause": ("❚❚ Pause", "Stop the film"),
-    "step": ("Step", "One step of the game: D moves, then G"),
-    "step_discriminator": ("D moves", "D moves once, G stays"),
-    "step_generator": ("G moves", "G moves once, D stays"),
-    "reset": ("Reset", "New weights from the seed"),
+    "play": ("▶ Play", "Train, and show it as a film; once more: pause", "P"),
+    "step": ("Step", "One step of the game: D moves, then G", "S"),
+    "step_discriminator": ("D moves", "D moves once, G stays", "D"),
+    "step_generator": ("G moves", "G moves once, D stays", "G"),
+    "back": ("Back", "Undo the last move or frame; what then comes, comes as it came", "B"),
+    "reset": ("Reset", "New weights from the seed", "R"),
+}
+DEFAULTS = {name: entry[2] for name, entry in (NEW_GAME | SAME_GAME | OVERLAYS).items()}
+STRONG = {"loss": "minimax", "penalty": "none", "d_rate": 4e-3, "g_rate": 0.0, "arrows": True}
+CHASE = {"optimizer": "Adam (0.9, 0.999)", "penalty": "none", "d_rate": 4e-3, "g_rate": 4e-3}
+CIRCLE = dict(CHASE, data="one Gaussian", loss="wasserstein", hidden=16, depth=1, d_rate=1e-3, g_rate=1e-3)
+# name: (settings and ticks other than the defaults, steps already played, what to look for)
+PRESETS = {
+    "healthy": ({}, 0, "Press Play: two players of about the same strength find all eight modes."),
+    "trained": ({}, 1000, "A healthy game after 1,000 steps. Make one player quicker, and see what is lost."),
+    "D too strong": (STRONG, 0, "Press Play: G is held still, its arrows die. Then take non_saturating as the loss."),
+    "D too weak": ({"g_rate": 4e-3, "d_rate": 1e-4}, 0, "Press Play: both losses look perfect, the samples do not."),
+    "collapse": (CHASE, 0, "Press Play: quick moves with momentum; in 600 steps hardly one mode is ever covered."),
+    "circling": (CIRCLE, 0, "Press Play: a critic without a brake; 600 steps take the fakes round the data."),
 }
 
 
 def make_controls(values: dict) -> dict[str, widgets.Widget]:
     """All widgets by name, set to `values` or else to their defaults. Raises ValueError for a name or value unknown."""
-    table = {**NEW_GAME, **SAME_GAME, "speed": ("speed", tuple(SPEEDS), "10 steps a frame")}
+    table = {**NEW_GAME, **SAME_GAME}
+    table["speed"] = ("speed", tuple(SPEEDS), "10 steps a frame", "Training steps in each picture of the film")
     if unknown := ", ".join(sorted(set(values) - set(table))):
         raise ValueError(f"there is no setting {unknown}; choose from {', '.join(table)}")
-    controls = {name: _control(name, *row, values) for name, row in table.items()}
-    for name, (label, shown) in OVERLAYS.items():
-        controls[name] = widgets.Checkbox(shown, description=label, indent=False, layout={"width": "120px"})
-    for name, (label, tip) in BUTTONS.items():
-        controls[name] = widgets.Button(description=label, tooltip=tip, layout={"width": "auto"})
+    controls = {name: _control(name, *entry, values) for name, entry in table.items()}
+    controls["preset"] = _control("preset", "start from", ("choose", *PRESETS), "choose", "A game worth seeing", {})
+    for name, (label, _, shown, tip) in OVERLAYS.items():
+        controls[name] = widgets.Checkbox(shown, description=label, indent=False, tooltip=tip, layout={"width": "auto"})
+    for name, (label, tip, key) in BUTTONS.items():
+        controls[name] = widgets.Button(description=label, tooltip=f"{tip} (key {key})", layout={"width": "auto"})
+        controls[name].add_class(f"key-{key}")
     controls["code"] = widgets.ToggleButton(description="Code", tooltip="The program of these settings")
-    controls["code"].layout.width = "auto"
     return controls
 
 
-def _control(name, label, choices, default, values):
+def _control(name, label, choices, default, tip, values):
     value = values.get(name, default)
-    look = {"description": label, "style": {"description_width": "70px"}, "layout": {"width": "265px"}}
+    look = {"description": label, "tooltip": tip, "style": {"description_width": "70px"}}
+    look["layout"] = {"width": "255px", "flex": "0 0 auto"}
     if choices is None:
         return widgets.Text(value, continuous_update=False, **look)
     if value == OWN:
         choices = (OWN, *choices)
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; choose one of {', '.join(map(str, choices))}")
-    kind = widgets.SelectionSlider if isinstance(choices[0], float) else widgets.Dropdown
-    return kind(options=[(str(choice), choice) for choice in choices], value=value, **look)
+    return widgets.Dropdown(options=[(str(choice), choice) for choice in choices], value=value, **look)
 
 
-def lay_out(controls: dict, image: widgets.Image, message: widgets.HTML, text: widgets.Textarea) -> widgets.VBox:
-    """Buttons above, settings at the left, the picture at the right, the program below."""
-    text.layout.width = "100%"
-    buttons = widgets.HBox([controls[name] for name in (*BUTTONS, "code", "speed")])
-    settings = widgets.VBox([controls[name] for name in (*NEW_GAME, *SAME_GAME)])
-    overlays = widgets.HBox([controls[name] for name in OVERLAYS])
-    return widgets.VBox([buttons, message, widgets.HBox([settings, widgets.VBox([overlays, image])]), text])
+def lay_out(controls: dict, image: widgets.Image, said: widgets.VBox, text: widgets.Textarea) -> widgets.VBox:
+    """Buttons above; the picture, its words and its legend; the settings beside it, or below where it is narrow."""
+    image.layout.width = text.layout.width = "calc(100% - 4px)"  # both have margins of 2 px
+    buttons = row(*(controls[name] for name in (*BUTTONS, "code", "speed", "preset")))
+    ticks = row(*(controls[name] for name in OVERLAYS))
+    look = "font-size: 19px; font-weight: bold; color: "  # large enough to be read in these colours
+    signs = (f'<span style="{look}{color}">{label}</span> {tip}' for label, color, _, tip in OVERLAYS.values())
+    view = widgets.VBox([ticks, image, said, widgets.HTML(" &emsp; ".join(signs), tooltip="")])
+    view.layout = {"flex": "3 1 540px", "max_width": "790px", "min_width": "0"}
+    settings = row(*(controls[name] for name in (*NEW_GAME, *SAME_GAME)), flex="1 1 265px", align_content="flex-start")
+    return explorer("GAN playground", said, list(controls.values()), buttons, row(view, settings), text)
 
 
 def connect(playground) -> None:
     """Let the controls drive the playground; what they cannot do is said on the page."""
 
-    def call(method):
+    def call(method, *values):
         try:
-            getattr(playground, method)()
+            getattr(playground, method)(*values)
         except ValueError as error:
             playground.say(str(error))
 
-    effects = dict.fromkeys(NEW_GAME, "reset") | dict.fromkeys(SAME_GAME, "apply")
+    controls, effects = playground.controls, dict.fromkeys(NEW_GAME, "reset") | dict.fromkeys(SAME_GAME, "apply")
     effects |= dict.fromkeys((*OVERLAYS, "code"), "draw")
     for name, method in effects.items():
-        playground.controls[name].observe(lambda change, method=method: call(method), "value")
+        controls[name].observe(lambda event, method=method: playground.setting_up or call(method), "value")
+    controls["preset"].observe(lambda event: event["new"] in PRESETS and call("start_from", event["new"]), "value")
     for name in BUTTONS:
-        playground.controls[name].on_click(lambda button, method=name: call(method))
+        controls[name].on_click(lambda _, name=name: call("pause" if name == "play" and playground.playing else name))

@@ -13,10 +13,10 @@ from PIL import Image
 from gan_edu import plots
 
 CURVE_POINTS = 300  # longer curves are thinned to about as many points
-PANELS = {  # bottom edge, unit, and the curves in it: name in the history, label, colour, line
-    "divergence": (0.74, "nats", (("kl", "KL", plots.INK, "-"), ("jsd", "JSD", plots.OCHRE, "--"))),
-    "coverage": (0.41, "share", (("modes", "modes", plots.INK, "-"), ("good", "good samples", plots.SKY, "--"))),
-    "loss": (0.08, "loss", (("d_loss", "D", plots.D, "-"), ("g_loss", "G", plots.G, "--"))),
+PANELS = {  # from the bottom: unit, limits, and the curves in it: name in the history, label, colour, line
+    "loss": ("loss", None, (("d_loss", "D", plots.D, "-"), ("g_loss", "G", plots.G, "--"))),
+    "coverage": ("share", (-0.1, 1.1), (("modes", "modes", plots.INK, "-"), ("good", "good samples", plots.SKY, "--"))),
+    "divergence": ("nats", (0.005, 12), (("kl", "KL", plots.INK, "-"), ("jsd", "JSD", plots.OCHRE, "--"))),
 }
 
 
@@ -24,13 +24,14 @@ class Picture:
     """The plane at the left, the curves at the right. `draw` moves what is there; `png` gives the bytes.
 
     floor: the JSD between two samples of the data themselves, a dotted line that no generator gets below for long
+    modes: have the data modes? Without any, the panel that counts them is left out
     """
 
-    def __init__(self, floor: float, limit: float = 1.6):
+    def __init__(self, floor: float, modes: bool = True, limit: float = 1.6):
         self.figure, self.limit = Figure(figsize=(7.9, 4.55), dpi=100), limit
         self.canvas = FigureCanvasAgg(self.figure)
         self._make_plane()
-        self._make_curves(floor)
+        self._make_curves(floor, [name for name in PANELS if modes or name != "coverage"])
         self._background, self._drawn_for = None, None
 
     def draw(self, layers: dict, history: dict, title: str) -> None:
@@ -44,6 +45,7 @@ class Picture:
         if "heat" in layers:
             axis = np.linspace(-self.limit, self.limit, len(layers["heat"]))
             layers["border"] = contourpy.contour_generator(axis, axis, layers["heat"]).lines(0.5)
+            layers |= {"says real": layers["heat"], "says fake": 1 - layers["heat"]}
         for name, (artist, set_values) in self.layers.items():
             artist.set_visible(name in layers)
             if name in layers:
@@ -61,6 +63,16 @@ class Picture:
         Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)  # larger, and much faster
         return buffer.getvalue()
 
+    def _place(self, word, sure):
+        """It stands where D is surest of it, moves only where that changed clearly, and hides where D is not sure."""
+        axis = np.linspace(-self.limit, self.limit, len(sure))[4:-4]  # so near to the rim no word fits
+        sure = sure[4:-4, 4:-4]
+        best = np.unravel_index(sure.argmax(), sure.shape)
+        if sure[best] > sure[self._places.setdefault(word, best)] + 0.1:
+            self._places[word] = best
+        row, column = self._places[word]
+        word.set(position=(axis[column], axis[row]), visible=sure[row, column] > 0.55)
+
     def _make_plane(self):
         edges, moving = (-self.limit, self.limit), {"animated": True}  # animated: left out of the background
         ax = self.figure.add_axes((0.057, 0.075, 0.4925, 0.855), xlim=edges, ylim=edges)
@@ -75,6 +87,10 @@ class Picture:
         for lines in (border, sheet, arrows):
             ax.add_collection(lines, autolim=False)
         self.title = ax.set_title("", fontsize=10, loc="left", **moving)
+        look = {"fontsize": 9, "ha": "center", "va": "center", "weight": "bold", **moving}
+        look["bbox"] = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+        says_real, says_fake = (ax.text(0, 0, word, color=plots.INK, **look) for word in ("real", "fake"))
+        self._places = {}  # of these words: row and column of the belief, without its rim
         self.layers = {  # from the bottom to the top
             "heat": (heat, heat.set_data),
             "border": (border, border.set_segments),
@@ -82,20 +98,23 @@ class Picture:
             "real": (real, lambda points: real.set_data(*points.T)),
             "fake": (fake, lambda points: fake.set_data(*points.T)),
             "arrows": (arrows, arrows.set_segments),
+            "says real": (says_real, lambda sure: self._place(says_real, sure)),
+            "says fake": (says_fake, lambda sure: self._place(says_fake, sure)),
         }
 
-    def _make_curves(self, floor):
+    def _make_curves(self, floor, panels):
         self.curves, self.panels = {}, {}
-        for panel, (bottom, unit, curves) in PANELS.items():
-            ax = self.panels[panel] = self.figure.add_axes((0.63, bottom, 0.345, 0.2))
+        share = 0.99 / len(panels)
+        for number, panel in enumerate(panels):
+            unit, limits, curves = PANELS[panel]
+            ax = self.panels[panel] = self.figure.add_axes((0.63, 0.08 + number * share, 0.345, share - 0.13))
             ax.spines[["top", "right"]].set_visible(False)
             ax.tick_params(labelsize=8)
             ax.set_ylabel(unit, fontsize=8)
+            ax.set(yscale="log" if unit == "nats" else "linear", ylim=limits)
             for name, label, color, line in curves:
                 (self.curves[name],) = ax.plot([], [], line, color=color, label=label, linewidth=1.5, animated=True)
-        self.panels["divergence"].set(yscale="log", ylim=(0.005, 12))
         self.panels["divergence"].axhline(floor, color=plots.INK, linestyle=":", label="JSD, real to real")
-        self.panels["coverage"].set_ylim(-0.03, 1.05)
         self.panels["loss"].set_xlabel("step", fontsize=8, labelpad=0)
         for ax in self.panels.values():
             ax.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 0.96), borderpad=0)

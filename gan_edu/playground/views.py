@@ -5,6 +5,14 @@ from torch import Tensor
 
 from gan_edu.train import GAN
 
+PARTS = (("noise", "G"), ("G", "G"), ("fakes ✕", "DG"), ("D", "DG"), ("real ●", "D"))  # each, and in whose move it is
+STORIES = {  # by who moved
+    "": "Nobody has moved yet.",
+    "D": "D moved, G stayed: D's belief rises where real samples lie and falls where fakes lie.",
+    "G": "G moved, D stayed: G's sheet bends along the arrows, toward places where D believes more.",
+    "D, then G": "D moved, then G, against the D that had moved.",
+    "D and G": "D and G moved at once, each against the other as it was.",
+}
 UNDECIDED = {"least_squares": 0.5, "wasserstein": None, "relativistic": None}  # D's logit there; 0 for other losses
 
 
@@ -58,3 +66,19 @@ def arrows(gan: GAN, real: Tensor, fake: Tensor, longest: float = 0.3) -> Tensor
     way = longest * torch.tanh(length) * push / length
     end, across = fake + way, way.flip(1) * torch.tensor([0.15, -0.15])
     return torch.stack([fake, end, end - 0.3 * way + across, end, end - 0.3 * way - across], 1)
+
+
+def diagram(who: str) -> str:
+    """The game as a row of HTML: noise → G → fakes → D ← real; what took part in the move of `who` is framed."""
+    words = []
+    for part, movers in PARTS:
+        frame = "solid" if any(mover in who for mover in movers) else "none"
+        name = f"<b>{part} moves</b>" if part in who else part
+        words.append(f'<span style="border: 2px {frame}; border-radius: 4px; padding: 1px 4px">{name}</span>')
+    return " → ".join(words[:4]) + " ← " + words[4]
+
+
+def story(who: str, history: dict[str, list[float]]) -> str:
+    """What the last move did, in words and in the losses of before and after it."""
+    d_loss, g_loss = (" → ".join(f"{x:.3f}" for x in history[name][-2:]) for name in ("d_loss", "g_loss"))
+    return f"{STORIES[who]} D's loss: {d_loss}; G's: {g_loss}."
