@@ -31,6 +31,7 @@ CHAPTERS = [
     "04_a_first_gan",
     "05_dcgan_on_digits",
     "06_a_full_gan_on_cuda",
+    "07_why_training_is_unstable",
 ]
 DEEPER = [f"deeper/{path.stem}" for path in sorted((ROOT / "notebooks" / "deeper").glob("*.ipynb"))]
 

@@ -53,6 +53,9 @@ MUTANTS = (
            "return both[len(real) :], both[: len(real)]", "test_accelerate.py", "06"),
     Mutant("random-numbers-not-restored", "train/loop.py",
            '        checkpoints.set_random_state(state["random"])\n', "", "test_checkpoints.py", "deeper/06_stop"),
+    Mutant("dirac-always-at-once", "dirac.py", 'met = moved if rules.updates == "alternating" else psi', "met = psi",
+           "test_chapter_07.py", "07"),
+    Mutant("dirac-age-of-momentum", "dirac.py", "self.beta / (1 - self.beta)", "self.beta", "test_chapter_07.py", "07"),
     Mutant("average-without-warm-up", "train/game.py", "        if self.ema_warmup:\n", "        if False:\n",
            "test_train.py", "deeper/06_stop"),
 )  # fmt: skip

@@ -13,4 +13,10 @@ from gan_edu.exercises.chapter_03 import check_mended_step, check_move_discrimin
 from gan_edu.exercises.chapter_04 import check_diagnoses, check_mended_loop, check_my_step, check_my_training, sick_run
 from gan_edu.exercises.chapter_05 import check_doubling, check_mended_generator, check_my_pair
 from gan_edu.exercises.chapter_06 import check_counted_step, check_follow, check_shuffle
+from gan_edu.exercises.chapter_07 import (
+    check_critical_gamma,
+    check_eigenvalues_in_turns,
+    check_sick_games,
+    sick_game,
+)
 from gan_edu.exercises.core import Mark, outcome, predict, progress

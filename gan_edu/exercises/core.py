@@ -29,6 +29,7 @@ IN_PLAIN_WORDS = {
     "between 0 and 1": "BCELoss wants probabilities and got logits: use BCEWithLogitsLoss, or softplus.",
     "converted to Python scalar": "A function of `math` takes one number; use torch's, which takes a whole tensor.",
     "must be real number, not Tensor": "A function of `math` takes one number; use torch's, which takes a tensor.",
+    "math domain error": "The root or the log of a negative number: where it is meant, use cmath or a complex tensor.",
     "does not require grad": "No gradient can flow back: something was detached, or made under no_grad or .item().",
     "graph a second time": "Two losses share a graph: detach the fakes for D, or make them anew; at once, walk 1 needs "
     "retain_graph=True.",

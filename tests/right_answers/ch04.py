@@ -118,8 +118,8 @@ def my_training(points, steps, seed):
             return self.out(x)
 
     g, d = Net(2), Net(1)
-    g_adam = torch.optim.Adam(g.parameters(), lr=1e-3, betas=(0.0, 0.99))
-    d_adam = torch.optim.Adam(d.parameters(), lr=2e-3, betas=(0.0, 0.99))
+    g_adam = torch.optim.Adam(g.parameters(), lr=3e-3, betas=(0.0, 0.99))
+    d_adam = torch.optim.Adam(d.parameters(), lr=5e-3, betas=(0.0, 0.99))
     loss = nn.BCEWithLogitsLoss()
     order = iter(())
     for _ in range(steps):
@@ -144,7 +144,7 @@ def my_training(points, steps, seed):
                                   nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, n))
     generator, discriminator = mlp(2), mlp(1)
     players = {"g": generator, "d": discriminator}
-    adam = {k: torch.optim.Adam(net.parameters(), lr=1e-3, betas=(0.5, 0.9)) for k, net in players.items()}
+    adam = {k: torch.optim.Adam(net.parameters(), lr=4e-3, betas=(0.3, 0.9)) for k, net in players.items()}
     softplus = nn.functional.softplus
     done = 0
     while done < steps:
@@ -171,8 +171,8 @@ def my_training(points, steps, seed):
                              nn.ReLU(), nn.Linear(64, n))
     g, d = body(2), body(1)
     average = copy.deepcopy(g)
-    opt_g = torch.optim.Adam(g.parameters(), 2e-3, (0.0, 0.99))
-    opt_d = torch.optim.Adam(d.parameters(), 2e-3, (0.0, 0.99))
+    opt_g = torch.optim.Adam(g.parameters(), 4e-3, (0.0, 0.99))
+    opt_d = torch.optim.Adam(d.parameters(), 4e-3, (0.0, 0.99))
     noise = torch.randn(steps, 128, 2)
     for z in noise:
         real = points[torch.randint(len(points), (128,))]
@@ -185,7 +185,7 @@ def my_training(points, steps, seed):
         opt_g.step()
         with torch.no_grad():
             for a, w in zip(average.parameters(), g.parameters()):
-                a.lerp_(w, 0.02)
+                a.lerp_(w, 0.05)
     return average
 """
 

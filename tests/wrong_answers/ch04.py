@@ -38,8 +38,8 @@ def my_training(points, steps, seed):
     generator, discriminator = (
         nn.Sequential(nn.Linear(2, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(),
                       nn.Linear(64, outputs)) for outputs in (2, 1))
-    g_optimizer = torch.optim.Adam(generator.parameters(), 1e-3, (0.5, 0.99))
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), 1e-3, (0.5, 0.99))
+    g_optimizer = torch.optim.Adam(generator.parameters(), 4e-3, (0.0, 0.99))
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), 4e-3, (0.0, 0.99))
     for _ in range(steps):
         real, fake = points[torch.randint(len(points), (64,))], generator(torch.randn(64, 2))
         d_optimizer.zero_grad()
@@ -352,11 +352,10 @@ WRONG = {
     "check_my_training": [
         (
             "momentum",
-            _training(
-                ("(0.5, 0.99)", "(0.9, 0.999)"), ("generator.parameters(), 1e-3", "generator.parameters(), 4e-3")
-            ),
+            _training(("(0.0, 0.99)", "(0.9, 0.999)")),
             "first beta is 0.9",
         ),
+        ("rates too low", _training(("4e-3", "1e-4")), "a learning rate is 0.0001"),
         (
             "never trained",
             "def my_training(points, steps, seed):\n    return nn.Linear(2, 2)",
@@ -409,13 +408,13 @@ WRONG = {
             _training(("        d_optimizer.zero_grad()\n", ""), ("        g_optimizer.zero_grad()\n", "")),
             "are gradients cleared?",
         ),
-        ("no seed", _training(("    torch.manual_seed(seed)\n", "")), "no two runs are alike"),
+        ("no seed", _training(("    torch.manual_seed(seed)\n", "")), "No two runs are alike"),
         (
             "G never moves",
             _training(_FEW, ("discriminator(fake))", "discriminator(fake.detach()))")),
             "after all steps G is where",
         ),
-        ("too few steps", _training(_FEW), "made 100 steps of 1,500"),
+        ("too few steps", _training(_FEW), "made 100 steps of 600"),
         (
             "helps D",
             _training(("softplus(-discriminator(fake))", "softplus(discriminator(fake))")),

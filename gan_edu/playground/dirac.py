@@ -1,0 +1,115 @@
+"""The explorer of chapter 7: set how the Dirac-GAN is played; eigenvalues, predicted radius and run follow."""
+
+import ipywidgets as widgets
+import torch
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from torch import Tensor
+
+from gan_edu import dirac, plots
+from gan_edu.dirac import Rules
+from gan_edu.train import UPDATES
+
+STEPS = 400
+LOOK = {"style": {"description_width": "60px"}, "layout": {"width": "265px"}}
+SLIDERS = {"rate": (0.02, 4.0, "h"), "gamma": (0.0, 4.0, "gamma (R1)"), "beta": (-0.9, 0.9, "momentum")}
+
+
+def orbit(ax: Axes, path: Tensor, loss: str = "minimax", gamma: float = 0.0, title: str = "") -> None:
+    """Draw a path (N, 2) of theta and psi, dark at its beginning and light at its end, on the field it follows."""
+    limit = max(0.2, 1.15 * path.abs().max().item())
+    axis = torch.linspace(-limit, limit, 11, dtype=path.dtype)
+    grid = torch.cartesian_prod(axis, axis)
+    arrows = torch.nn.functional.normalize(dirac.field(grid, loss, gamma), dim=1)
+    ax.quiver(*grid.T, *arrows.T, color="0.75", scale=18, width=0.005)
+    pieces = torch.stack([path[:-1], path[1:]], 1).numpy()
+    ax.add_collection(LineCollection(pieces, array=torch.arange(len(pieces)), cmap="viridis", linewidths=1.6))
+    ax.plot(0, 0, "*", color=plots.OCHRE, markersize=11)
+    ax.plot(*path[0], "o", color=plots.INK, markersize=4)
+    ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+    plots.label(ax, "theta (G)", "psi (D)", title)
+
+
+def disc(ax: Axes, values: dict[str, Tensor], title: str = "") -> None:
+    """Draw the unit disc, and on it eigenvalues by name, complex (N,): inside, the game comes home."""
+    turn = torch.linspace(0, 2 * torch.pi, 200)
+    ax.fill(turn.cos(), turn.sin(), facecolor="0.93", edgecolor=plots.INK, linewidth=0.8)
+    markers = iter("oxs^v+")
+    for (name, points), (color, _) in zip(values.items(), plots.CYCLE, strict=False):
+        ax.plot(points.real, points.imag, next(markers), color=color, label=name, markersize=6, markerfacecolor="none")
+    ax.set(aspect="equal")
+    ax.margins(0.08)
+    plots.label(ax, "real part", "imaginary part", title)
+    if len(values) > 1:
+        ax.legend(fontsize=8, framealpha=1, loc="center")  # eigenvalues of small steps lie near 1
+
+
+def bands(ax: Axes, x: Tensor, laws: list[Tensor]) -> None:
+    """Draw a wide pale band for each law, on which the run that it foretells should lie."""
+    for law in laws:
+        ax.plot(x, law, color=plots.FAKE, linewidth=5, alpha=0.3, solid_capstyle="butt")
+
+
+class DiracExplorer:
+    """Sliders for step size, penalty and momentum, menus for order and loss, a picture and a sentence: `.widget`.
+
+    rules: any of `dirac.Rules`, for example updates="simultaneous", gamma=0.3
+    """
+
+    def __init__(self, **rules):
+        values = Rules(**rules)._asdict()
+        menus = {"loss": tuple(dirac.FORCES), "updates": UPDATES}
+        self.controls = {}
+        for name, options in menus.items():
+            self.controls[name] = widgets.Dropdown(options=options, value=values[name], description=name, **LOOK)
+        for name, (low, high, words) in SLIDERS.items():
+            slider = {"value": values[name], "min": low, "max": high, "step": 0.02, "description": words, **LOOK}
+            self.controls[name] = widgets.FloatSlider(**slider)
+        self.picture, self.text = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.Label()
+        for control in self.controls.values():
+            control.observe(self._redraw, names="value")
+        row = widgets.HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})
+        self.widget = widgets.VBox([row, self.picture, self.text])
+        self._redraw()
+
+    @property
+    def rules(self) -> Rules:
+        """What the controls say now."""
+        return Rules(**{name: control.value for name, control in self.controls.items()})
+
+    def draw(self):
+        """The figure of the rules of now, and what it shows, in a sentence."""
+        rules = self.rules
+        path, values = dirac.run(rules, STEPS), dirac.eigenvalues(rules)
+        radius, expected = path.norm(dim=1), dirac.predicted_radius(rules, STEPS)
+        near = int((radius < 20).long().cumprod(0).sum())  # a run that leaves is shown until it has left
+        figure, (left, middle, right) = plots.panels(3, width=3, height=2.9)
+        orbit(left, path[:near], rules.loss, rules.gamma)
+        disc(middle, {"eigenvalues": values})
+        right.plot(radius[:near], color=plots.INK, linewidth=1.2, label="run")
+        right.plot(expected[expected < 20], color=plots.OCHRE, linestyle="--", linewidth=1.6, label="predicted")
+        right.set_yscale("log")
+        plots.label(right, "step", "distance from home", legend=True)
+        size = values[0].abs().item()
+        said = f"largest |eigenvalue| {size:.3f}: {self._verdict(size)}; distance after {near - 1} steps: "
+        return figure, said + f"predicted {expected[near - 1]:.3g}, run {radius[near - 1]:.3g}"
+
+    def _verdict(self, size):
+        creeps = self.rules.loss == "non_saturating"
+        if size < 1 - 1e-9:
+            return "comes home"
+        if size < 1 + 1e-9:
+            return "creeps home, slower and slower" if creeps else "circles"
+        return "leaves home, and settles where its loss brakes" if creeps else "leaves"
+
+    def _redraw(self, change=None):
+        figure, self.text.value = self.draw()
+        self.picture.value = plots.png(figure)
+
+    def still(self, caption: str) -> None:
+        """Show the picture of now under the cell, for pages that are only read."""
+        plots.show(self.draw()[0], caption)
+
+    def _repr_mimebundle_(self, **options):
+        bundle = self.widget._repr_mimebundle_(**options)
+        return bundle | {"text/plain": "The Dirac explorer: run this cell to set how the game is played"}
