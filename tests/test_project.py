@@ -108,11 +108,10 @@ def test_what_a_chapter_shows_of_the_package_is_what_the_package_has(name, noteb
     for cell in code_cells(notebooks[name]):
         if "plots.source(" in cell.source:
             assert "nbval-ignore-output" in tags(cell)
-            (shown,) = (
-                bundle["text/plain"] for bundle in bundles(cell) if "```python" in bundle.get("text/markdown", "")
-            )
+            shown = [b["text/plain"] for b in bundles(cell) if "```python" in b.get("text/markdown", "")]
             package = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE)
-            assert all(part.strip() in package for part in re.split(r"\n\n(?=def |class |@)", shown))
+            parts = [part.strip() for code in shown for part in re.split(r"\n\n(?=def |class |@)", code)]
+            assert shown and all(part in package for part in parts)
 
 
 # --- the package ------------------------------------------------------------------------------------------------------
