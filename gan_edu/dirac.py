@@ -1,8 +1,8 @@
 """The Dirac-GAN, a game of two numbers (Mescheder, Geiger, Nowozin 2018, section 2). Taught in chapter 07.
 
 The data are the single point 0, G makes the single point theta, and D's logit of a point x is psi x, so that the fake
-has the logit s = psi theta. With f' the slope of the loss, every game below wants to move along (f'(s) psi, -f'(s)
-theta): it turns about its only solution, theta = psi = 0. What brings it home, or drives it away, is told by the
+has the logit s = psi theta. G wants to move along its pull times psi, D along its push times -theta (`FORCES`): every
+game turns about its only solution, theta = psi = 0. What brings it home, or drives it away, is told by the
 eigenvalues of one step, here by autograd of the step itself.
 """
 

@@ -36,6 +36,7 @@ html_theme_options = {"navbar_persistent": [], "use_download_button": False, "sh
 if repository := os.environ.get("SITE_REPOSITORY"):
     html_theme_options |= {
         "repository_url": repository,
+        "repository_branch": "main",
         "use_repository_button": True,
         "use_issues_button": True,
         "launch_buttons": {"colab_url": "https://colab.research.google.com"},

@@ -37,6 +37,7 @@ def test_every_control_changes_picture_and_text():
         ({"loss": "non_saturating"}, "creeps home"),
         ({"loss": "non_saturating", "beta": 0.5}, "settles"),
         ({"rate": 3.8, "gamma": 2.0}, "leaves"),
+        ({"loss": "non_saturating", "rate": 3.8, "gamma": 2.0}, "leaves;"),  # no loss brakes D's own step
         ({"updates": "simultaneous", "rate": 4.0, "beta": 0.9}, "leaves"),
     ],
 )
@@ -58,6 +59,14 @@ def test_the_prediction_in_the_text_is_that_of_theory_where_the_game_is_near_hom
 def test_a_rule_that_there_is_not_is_refused():
     with pytest.raises(TypeError):
         DiracExplorer(momentum=0.5)
+    with pytest.raises(ValueError, match="rate is 5"):
+        DiracExplorer(rate=5)
+
+
+def test_keys_and_names_are_those_of_every_explorer():
+    explorer = DiracExplorer()
+    assert "gan-explorer" in explorer.widget._dom_classes and "gan-said" in explorer.text._dom_classes
+    assert all(control.tooltip for control in explorer.controls.values())
 
 
 def test_the_still_and_the_line_for_those_who_cannot_run_it(capsys):

@@ -151,6 +151,8 @@ def test_letters_have_holes_and_their_text_is_checked():
     assert playground._real[:, 0].min() > -1.01
     playground.controls["text"].value = "  "
     assert "no letters" in playground._message.value
+    playground.controls["loss"].value = "hinge"  # the game of before is still there
+    assert playground.gan.loss.name == "hinge"
 
 
 def test_own_points_become_the_data():

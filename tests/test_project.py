@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGE = sorted((ROOT / "gan_edu").rglob("*.py"))
-COMPUTES = {"data", "models", "losses", "metrics", "checkpoints", "train", "accelerate", "recipes"}
+COMPUTES = {"data", "models", "losses", "metrics", "checkpoints", "train", "accelerate", "recipes", "dirac"}
 BASE = {name: set() for name in ("data", "models", "losses", "metrics", "checkpoints")}
 MAY_IMPORT = BASE | {
     "train": {"losses", "checkpoints"},
@@ -143,7 +143,7 @@ def test_code_lines_are_counted_without_blank_lines_comments_and_docstrings():
     assert code_lines(source) == {6, 7, 9, 10}
 
 
-@pytest.mark.parametrize(("what", "limit"), [("computes", 1635), ("teaches", 1285)])
+@pytest.mark.parametrize(("what", "limit"), [("computes", 1710), ("teaches", 1230)])
 def test_the_package_stays_small(what, limit):
     sizes = {}
     for path in PACKAGE:

@@ -8,11 +8,20 @@ from torch import Tensor
 
 from gan_edu import dirac, plots
 from gan_edu.dirac import Rules
+from gan_edu.playground import panel
 from gan_edu.train import UPDATES
 
 STEPS = 400
 LOOK = {"style": {"description_width": "60px"}, "layout": {"width": "265px"}}
-SLIDERS = {"rate": (0.02, 4.0, "h"), "gamma": (0.0, 4.0, "gamma (R1)"), "beta": (-0.9, 0.9, "momentum")}
+SLIDERS = {  # name: (from, to, label, what it is)
+    "rate": (0.02, 4.0, "h", "The step size of both players"),
+    "gamma": (0.0, 4.0, "gamma (R1)", "The weight of the penalty on D's slope"),
+    "beta": (-0.9, 0.9, "momentum", "How much of the last gradients a step remembers"),
+}
+MENUS = {
+    "loss": (tuple(dirac.FORCES), "What both players minimize"),
+    "updates": (UPDATES, "In turns, or both at once"),
+}
 
 
 def orbit(ax: Axes, path: Tensor, loss: str = "minimax", gamma: float = 0.0, title: str = "") -> None:
@@ -58,18 +67,20 @@ class DiracExplorer:
 
     def __init__(self, **rules):
         values = Rules(**rules)._asdict()
-        menus = {"loss": tuple(dirac.FORCES), "updates": UPDATES}
         self.controls = {}
-        for name, options in menus.items():
-            self.controls[name] = widgets.Dropdown(options=options, value=values[name], description=name, **LOOK)
-        for name, (low, high, words) in SLIDERS.items():
+        for name, (options, tip) in MENUS.items():
+            menu = {"value": values[name], "options": options, "description": name, "tooltip": tip, **LOOK}
+            self.controls[name] = widgets.Dropdown(**menu)
+        for name, (low, high, words, tip) in SLIDERS.items():
+            if not low <= values[name] <= high:
+                raise ValueError(f"{name} is {values[name]}; it must be from {low} to {high}")
             slider = {"value": values[name], "min": low, "max": high, "step": 0.02, "description": words, **LOOK}
-            self.controls[name] = widgets.FloatSlider(**slider)
+            self.controls[name] = widgets.FloatSlider(tooltip=tip, **slider)
         self.picture, self.text = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.Label()
         for control in self.controls.values():
             control.observe(self._redraw, names="value")
-        row = widgets.HBox(list(self.controls.values()), layout={"flex_flow": "row wrap"})
-        self.widget = widgets.VBox([row, self.picture, self.text])
+        every = list(self.controls.values())
+        self.widget = panel.explorer("Dirac game", self.text, every, panel.row(*every), self.picture, self.text)
         self._redraw()
 
     @property
@@ -91,16 +102,17 @@ class DiracExplorer:
         right.set_yscale("log")
         plots.label(right, "step", "distance from home", legend=True)
         size = values[0].abs().item()
-        said = f"largest |eigenvalue| {size:.3f}: {self._verdict(size)}; distance after {near - 1} steps: "
+        verdict = self._verdict(size, left=near <= STEPS)
+        said = f"largest |eigenvalue| {size:.3f}: {verdict}; distance after {near - 1} steps: "
         return figure, said + f"predicted {expected[near - 1]:.3g}, run {radius[near - 1]:.3g}"
 
-    def _verdict(self, size):
+    def _verdict(self, size, left):
         creeps = self.rules.loss == "non_saturating"
         if size < 1 - 1e-9:
             return "comes home"
         if size < 1 + 1e-9:
             return "creeps home, slower and slower" if creeps else "circles"
-        return "leaves home, and settles where its loss brakes" if creeps else "leaves"
+        return "leaves home, and settles where its loss brakes" if creeps and not left else "leaves"
 
     def _redraw(self, change=None):
         figure, self.text.value = self.draw()

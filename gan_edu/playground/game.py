@@ -26,6 +26,7 @@ BATCH_SIZE = 128
 PROBES = 1000  # fakes that everything is measured on, always of the same noise
 SHOWN, ARROWS = 400, 40
 BETWEEN_RECORDS = 20  # steps
+MODULES = {"torch": torch, "data": data, "losses": losses, "models": models, "train": train}  # that programs import
 
 
 class GANPlayground:
@@ -49,7 +50,8 @@ class GANPlayground:
         self.controls = panel.make_controls({"data": name, "seed": seed, **settings})
         self._lock = threading.RLock()  # JupyterLab calls widgets from a thread of their own
         self._loop, self._film = _running_loop(), None
-        self._past, self.setting_up = deque(maxlen=200), False  # what Back can undo, some 200 kB each
+        self._space = {**MODULES, "points": self._points}
+        self._past, self.setting_up = deque(maxlen=40), False  # what Back can undo, 0.2 to 1.2 MB each
         self._image, self._text = widgets.Image(format="png"), widgets.Textarea(rows=28, placeholder="The program")
         self._status, self._message = widgets.HTML(tooltip=""), widgets.HTML(tooltip="")
         self.widget = panel.lay_out(self.controls, self._image, widgets.VBox([self._status, self._message]), self._text)
@@ -65,9 +67,7 @@ class GANPlayground:
 
     def reset(self) -> None:
         """New weights from the seed, and an empty history."""
-        modules = {"torch": torch, "data": data, "losses": losses, "models": models, "train": train}
         with self._alone():
-            self._space = {**modules, "points": self._points}
             self._run(program.START, program.GAME)
             self.target, self._prior = self._space["target"], self._space["prior"]
             self._random = torch.get_rng_state()
@@ -94,11 +94,14 @@ class GANPlayground:
 
     def start_from(self, preset: str) -> None:
         """A new game with the settings and ticks of a name in `panel.PRESETS`; some begin trained."""
+        self.pause()
         changes, steps, look_for = panel.PRESETS[preset]
         self.setting_up = True  # or each of the controls would begin a game of its own
-        for name, value in {**panel.DEFAULTS, **changes}.items():
-            self.controls[name].value = value
-        self.setting_up = False
+        try:
+            for name, value in {**panel.DEFAULTS, **changes}.items():
+                self.controls[name].value = value
+        finally:
+            self.setting_up = False
         self.reset()
         self.say(f"Playing {steps} steps ...")
         self.step(steps)
@@ -106,8 +109,9 @@ class GANPlayground:
 
     def _run(self, *parts):
         """Execute the very text that `code` prints, so that the two cannot differ."""
-        exec(program.write(self.settings, *parts), self._space)
-        self.gan = self._space["gan"]
+        space = dict(self._space)  # where the program fails, the game of before is still whole
+        exec(program.write(self.settings, *parts), space)
+        self._space, self.gan = space, space["gan"]
         self.controls["text"].disabled = self.settings["data"] != program.LETTERS
         self.controls["penalty_weight"].disabled = self.settings["penalty"] == "none"  # it would do nothing
 

@@ -58,9 +58,10 @@ class Judge:
     def __init__(self, name: str, images: data.Images, scale: Scale, device: torch.device):
         pixels, labels = images.images.to(device), images.labels.to(device)
         self.name, self.compared, self.classes = name, scale.compared, len(images.classes)
-        self.learnt = Pixels(pixels)
         if name in NETWORKS:
             self.learnt = metrics.train_classifier(pixels, labels, 0, scale.classifier_steps, network=NETWORKS[name])
+        else:
+            self.learnt = Pixels(pixels)
         real = metrics.features(self.learnt, pixels)
         self.real_against_real = metrics.real_against_real(real, scale.samples, pairs=10)
         order = torch.randperm(len(real), generator=torch.Generator().manual_seed(0))[: scale.samples]

@@ -136,15 +136,24 @@ def rotated(names: list[str], places: int) -> list[str]:
 ALONE, SPINNING, SLEEPING = "one thread", "all threads, spinning", "all threads, sleeping"
 
 
+# It ends with its input: a benchmark that is killed leaves no neighbour behind.
+COMPUTE = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0))).start()
+while True:
+    pass
+"""
+
+
 @contextmanager
 def neighbours(n: int):
     """So many processes that do nothing but compute."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(n)]
+    processes = [subprocess.Popen([sys.executable, "-c", COMPUTE], stdin=subprocess.PIPE) for _ in range(n)]
     try:
         yield
     finally:
         for process in processes:
-            process.kill()
+            process.stdin.close()
             process.wait()
 
 
@@ -242,7 +251,7 @@ def main(argv: list[str] | None = None) -> dict:
     device = pick_device(arguments.device)
     if arguments.busy:
         found = busy(arguments)
-        result = {**reporting.about(__file__, argv, device, arguments.threads), "busy": found}
+        result = {**reporting.about(__file__, argv, pick_device("cpu"), arguments.threads), "busy": found}
         print(busy_table(found))
         if arguments.out:
             reporting.write(result, arguments.out)

@@ -16,8 +16,9 @@ import pytest
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium or chromedriver is not installed")
 CELLS = (
-    "from gan_edu.playground import GANPlayground, MinimaxExplorer\nGANPlayground(hidden=16, depth=1)",
+    "from gan_edu.playground import DiracExplorer, GANPlayground, MinimaxExplorer\nGANPlayground(hidden=16, depth=1)",
     "MinimaxExplorer()",
+    "DiracExplorer()",
 )
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1366,900")
 PATIENCE = 180  # seconds; a busy machine starts a kernel slowly
@@ -70,12 +71,6 @@ class Page:
             time.sleep(0.2)
         raise AssertionError(f"never true: {script}")
 
-    def picture(self, path):
-        from base64 import b64decode
-
-        answer = urllib.request.urlopen(self._session + "/screenshot", timeout=PATIENCE)
-        path.write_bytes(b64decode(json.load(answer)["value"]))
-
     def close(self):
         urllib.request.urlopen(urllib.request.Request(self._session, method="DELETE"), timeout=PATIENCE)
 
@@ -86,6 +81,8 @@ def server(command, address, **settings):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **settings)
     try:
         for _ in range(10 * PATIENCE):
+            if process.poll() is not None:
+                raise RuntimeError(f"it ended with {process.returncode}: {command}")
             try:
                 urllib.request.urlopen(address, timeout=5)
                 break
@@ -94,7 +91,11 @@ def server(command, address, **settings):
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def free_port():
@@ -105,7 +106,7 @@ def free_port():
 
 @contextmanager
 def jupyterlab(folder):
-    """A page with a notebook of both explorers, run, in a JupyterLab that knows no settings of this user."""
+    """A page with a notebook of all explorers, run, in a JupyterLab that knows no settings of this user."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "play.ipynb")
@@ -124,7 +125,7 @@ def jupyterlab(folder):
             page.wait("return !!(window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell'))")
             page.wait(f"{BOOK}; return book && book.context.sessionContext.session?.kernel?.status == 'idle'")
             page.run("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-            page.wait("return document.querySelectorAll('.gan-explorer[role=group]').length == 2")
+            page.wait("return document.querySelectorAll('.gan-explorer[role=group]').length == 3")
             yield page
         finally:
             page.close()
