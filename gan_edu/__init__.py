@@ -26,7 +26,7 @@ On the command line: ``python -m gan_edu --help``.
 import os
 
 # Threads that wait for each other sleep instead of spinning: as fast on a quiet machine, and where a neighbour takes
-# one of two cores, two threads are no slower than one. OpenMP reads it once, when torch is loaded, so it is set before.
+# one of two cores, two threads are about as fast as one. OpenMP reads it once, when torch is loaded: it is set before.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"

@@ -19,7 +19,16 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from gan_edu import data, metrics, models, train
-from gan_edu.exercises.core import NotAttempted, Wrong, call, close, exercise, require, same_move
+from gan_edu.exercises.core import (
+    NotAttempted,
+    Wrong,
+    call,
+    close,
+    exercise,
+    require,
+    require_diagnoses,
+    same_move,
+)
 
 STEPS, BATCH, TRAINING_STEPS, SECONDS = 5, 64, 600, 20  # the last two are for one training of the capstone
 SGD, ADAM = partial(torch.optim.SGD, lr=0.05), partial(torch.optim.Adam, lr=4e-3, betas=(0.5, 0.99))
@@ -215,17 +224,7 @@ def sick_run(patient: int, steps: int = 600, seed: int = 0) -> dict[str, Tensor]
 @exercise("4.1 Four patients")
 def check_diagnoses(my_diagnoses):
     """One word for each patient."""
-    if isinstance(my_diagnoses, dict):
-        my_diagnoses = [my_diagnoses.get(patient) for patient in range(1, 5)]
-    four = isinstance(my_diagnoses, list | tuple) and len(my_diagnoses) == 4
-    require(four, "Four words in a list, patient 1's first.")
-    words = [str(word).strip().lower() for word in my_diagnoses]
-    unknown = [word for word in words if word not in WORDS]
-    require(not unknown, f"{', '.join(unknown)}: not among the words to choose from, {', '.join(WORDS)}.")
-    wrong = [(patient, ill) for patient, ill in enumerate(PATIENTS, 1) if words[patient - 1] != ill]
-    if wrong:
-        patient, ill = wrong[0]
-        raise Wrong(f"{4 - len(wrong)} of 4 are right. Look at patient {patient} again: {SIGNS[ill]}")
+    require_diagnoses(my_diagnoses, PATIENTS, WORDS, SIGNS)
     return "Four of four, without a line of code: samples first, then losses, then logits."
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 
 from gan_edu import dirac
-from gan_edu.exercises.core import Wrong, call, close, exercise, require
+from gan_edu.exercises.core import Wrong, call, close, exercise, require, require_diagnoses
 
 
 def _pair(answer) -> torch.Tensor:
@@ -108,15 +108,5 @@ def sick_game(patient: int, steps: int = 1500) -> torch.Tensor:
 @exercise("7.3 Four sick games")
 def check_sick_games(my_diagnoses) -> str:
     """One word for each patient."""
-    if isinstance(my_diagnoses, dict):
-        my_diagnoses = [my_diagnoses.get(patient) for patient in range(1, 5)]
-    four = isinstance(my_diagnoses, list | tuple) and len(my_diagnoses) == 4
-    require(four, "Four words in a list, patient 1's first.")
-    words = [str(word).strip().lower() for word in my_diagnoses]
-    unknown = [word for word in words if word not in WORDS]
-    require(not unknown, f"{', '.join(unknown)}: not among the words to choose from, {', '.join(WORDS)}.")
-    wrong = [(patient, ill) for patient, ill in enumerate(PATIENTS, 1) if words[patient - 1] != ill]
-    if wrong:
-        patient, ill = wrong[0]
-        raise Wrong(f"{4 - len(wrong)} of 4 are right. Look at patient {patient} again: {SIGNS[ill]}")
+    require_diagnoses(my_diagnoses, PATIENTS, WORDS, SIGNS)
     return "Four of four. The radius told two of them apart, the path the other two."

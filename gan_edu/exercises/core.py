@@ -12,7 +12,7 @@ import inspect
 import json
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,24 @@ def require(condition: Any, hint: str) -> None:
     """Raises Wrong(hint) unless the condition holds."""
     if not condition:
         raise Wrong(hint)
+
+
+def require_diagnoses(answer, patients: Iterable[str], words: Sequence[str], signs: dict[str, str]) -> None:
+    """Raise Wrong unless the answer names what ails each of four patients, in order: a list, or a dict by 1 to 4.
+
+    patients: what ails each; words: what a reader may answer; signs: for each illness, where to look again
+    """
+    if isinstance(answer, dict):
+        answer = [answer.get(patient) for patient in range(1, 5)]
+    four = isinstance(answer, list | tuple) and len(answer) == 4
+    require(four, "Four words in a list, patient 1's first.")
+    given = [str(word).strip().lower() for word in answer]
+    unknown = [word for word in given if word not in words]
+    require(not unknown, f"{', '.join(unknown)}: not among the words to choose from, {', '.join(words)}.")
+    wrong = [(patient, ill) for patient, ill in enumerate(patients, 1) if given[patient - 1] != ill]
+    if wrong:
+        patient, ill = wrong[0]
+        raise Wrong(f"{4 - len(wrong)} of 4 are right. Look at patient {patient} again: {signs[ill]}")
 
 
 def close(a: Any, b: Any, tolerance: float = 1e-4) -> bool:

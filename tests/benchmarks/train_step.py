@@ -108,7 +108,7 @@ def start(names: list[str], arguments: argparse.Namespace, folder: str, stack: E
 
 
 def race(workers: dict[str, Worker], rounds: int, aim: float) -> tuple[list[dict], list[dict]]:
-    """Rounds of {contestant: images/s} in the order in which they were measured, and as many of the floor."""
+    """Rounds of {contestant: images/s} in the order in which they were measured, and, if it runs, of the floor."""
     names, blocks = [name for name in workers if name != "floor"], {}
     for name in names:
         workers[name].ask(do="time", steps=SETUP)  # what is compiled, allocated or captured at first does not count
@@ -119,7 +119,7 @@ def race(workers: dict[str, Worker], rounds: int, aim: float) -> tuple[list[dict
         for name in rotated(names, i):
             images = blocks[name] * workers[name].hello()["batch_size"]
             speeds[-1][name] = images / workers[name].ask(do="time", steps=blocks[name])["seconds"]
-        floors.append(workers["floor"].ask(do="measure") if workers["floor"] else {})
+        floors += [workers["floor"].ask(do="measure")] if "floor" in workers else []
         print(f"\rround {i + 1} of {rounds}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return speeds, floors
@@ -173,7 +173,7 @@ def busy(arguments: argparse.Namespace) -> dict[str, list[dict[str, float]]]:
             workers[way].ask(do="time", steps=SETUP)
         for n in range(3):
             with neighbours(n):
-                speeds, _ = race({**workers, "floor": None}, arguments.rounds, arguments.seconds)
+                speeds, _ = race(workers, arguments.rounds, arguments.seconds)
             for way in ways:
                 found[way].append(spread([speed[way] for speed in speeds]))
     return found

@@ -13,14 +13,15 @@ from contextlib import contextmanager
 import nbformat
 import pytest
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="chromium or chromedriver is not installed")
+from browser import BROWSER, FLAGS
+
+DRIVER = shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium or chromedriver is not installed")
 CELLS = (
     "from gan_edu.playground import DiracExplorer, GANPlayground, MinimaxExplorer\nGANPlayground(hidden=16, depth=1)",
     "MinimaxExplorer()",
     "DiracExplorer()",
 )
-FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1366,900")
 PATIENCE = 180  # seconds; a busy machine starts a kernel slowly
 
 
@@ -29,7 +30,9 @@ class Page:
 
     def __init__(self, driver: str):
         self._session = driver
-        options = {"goog:chromeOptions": {"binary": CHROMIUM, "args": FLAGS}}
+        options = {
+            "goog:chromeOptions": {"binary": BROWSER, "args": ["--headless=new", "--window-size=1366,900", *FLAGS]}
+        }
         self._session += "/session/" + self._post("/session", capabilities={"alwaysMatch": options})["sessionId"]
 
     def _post(self, path, **body):

@@ -9,7 +9,6 @@ import html
 import http.server
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,8 +18,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from conftest import ROOT, notebook_paths, read_notebook
 
+from browser import BROWSER, FLAGS
+
 pytest.importorskip("sphinx_book_theme", reason="the website's tools are not installed: make test-browser")
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PAGES = [path.relative_to(ROOT).with_suffix(".html").as_posix() for path in notebook_paths()]
 in_a_browser = pytest.mark.skipif(not BROWSER, reason="there is no Chromium or Chrome here")
 
@@ -60,7 +60,7 @@ def address(site):
 
 def seen(url: str) -> str:
     """The page as the browser has it after its scripts ran."""
-    how = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--dump-dom"]
+    how = ["--headless", "--dump-dom", *FLAGS]
     how += ["--virtual-time-budget=20000", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no network
     return subprocess.run([BROWSER, *how, url], capture_output=True, text=True, timeout=120).stdout
 
