@@ -19,16 +19,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from gan_edu import data, metrics, models, train
-from gan_edu.exercises.core import (
-    NotAttempted,
-    Wrong,
-    call,
-    close,
-    exercise,
-    require,
-    require_diagnoses,
-    same_move,
-)
+from gan_edu.exercises.core import NotAttempted, Wrong, call, close, exercise, require, require_diagnoses, same_move
 
 STEPS, BATCH, TRAINING_STEPS, SECONDS = 5, 64, 600, 20  # the last two are for one training of the capstone
 SGD, ADAM = partial(torch.optim.SGD, lr=0.05), partial(torch.optim.Adam, lr=4e-3, betas=(0.5, 0.99))
