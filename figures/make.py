@@ -1,17 +1,21 @@
 """Make the pictures of the README and of chapters 00 and 06.
 
 python figures/make.py game                    the two players and who learns from whom, a second
+python figures/make.py film                    the playground at play, a moving picture, a minute
 python figures/make.py digits                  noise becomes digits, half a minute
 python figures/make.py colour FOLDER_OR_ZIP    a recipe on colour pictures, in folders by class: ten minutes
 """
 
 import argparse
+import io
 import json
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from gan_edu import accelerate, data, metrics, plots, recipes, train
+from gan_edu.playground import GANPlayground
 
 HERE = Path(__file__).parent
 MOMENTS = (0, 1, 2, 4, 8, 40)  # of 41 snapshots: most happens early
@@ -27,6 +31,20 @@ def noise_becomes_digits():
         plots.images(ax, history.samples[i][:16], columns=4, title=f"step {history.steps[i]:,}")
     plots.images(axes[-1], digits.images[:16], columns=4, title="real digits")
     return figure
+
+
+def film(file: Path, frames: int = 48, steps: int = 15, width: int = 560):
+    """The playground of chapter 04 as it plays: the first frames one step apart, then `steps`; written as a GIF."""
+    playground, pictures = GANPlayground(g_rate=2e-3, d_rate=2e-3), []
+    for frame in range(frames):
+        picture = Image.open(io.BytesIO(playground.frame())).convert("RGB")
+        pictures.append(
+            picture.resize((width, round(width * picture.height / picture.width)), Image.Resampling.LANCZOS)
+        )
+        playground.step(steps if frame > 5 else 1)
+    palette = pictures[-1].quantize(96)  # of one frame for all, or colours would flicker
+    pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    pictures[0].save(file, save_all=True, append_images=pictures[1:], duration=[100] * (frames - 1) + [2500], loop=0)
 
 
 BOXES = {  # what passes through the game: place, colour, words
@@ -102,10 +120,13 @@ def colour(pictures: data.Images, steps: int):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["game", "digits", "colour"])
+    parser.add_argument("what", choices=["game", "film", "digits", "colour"])
     parser.add_argument("pictures", nargs="?", help="for colour: a folder or .zip, with a folder for each class")
     parser.add_argument("--steps", type=int, default=6000, help="of the training on colour")
     options = parser.parse_args()
+    if options.what == "film":
+        film(HERE / "playground.gif")
+        return print(f"wrote {HERE.name}/playground.gif")
     if options.what != "colour":
         figure = {"game": game, "digits": noise_becomes_digits}[options.what]()
     else:

@@ -1,4 +1,4 @@
-"""Train a GAN, or check that this machine can.
+"""Train a GAN, compare ten years of them, or check that this machine can.
 
 examples:
   python -m gan_edu check                                  does this machine do? (a few seconds)
@@ -6,6 +6,8 @@ examples:
   python -m gan_edu train mnist --out runs/mnist           the real thing: downloads 10 MB once
   python -m gan_edu train ~/Pictures/cats --steps 5000     your own pictures, a folder or a .zip, made 32x32
   python -m gan_edu train digits --seed 1 --samples s.npz  1,000 samples as numbers: samples (1000, 1, 8, 8) in [-1, 1]
+
+  python -m gan_edu compare --minutes 20                   ten years of GANs on one page, tuned with equal care
 
   python -m gan_edu train mnist --resume                   goes on with a run that was stopped, bit for bit
   python -m gan_edu train mnist --resume --steps 9000      makes it longer, also when it was finished
@@ -32,7 +34,7 @@ import matplotlib.style
 import numpy as np
 import torch
 
-from gan_edu import accelerate, checkpoints, data, machine, plots, recipes, runs, train
+from gan_edu import accelerate, checkpoints, compare, data, machine, plots, recipes, runs, train
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -77,11 +79,28 @@ def _parser():
     add("--background", metavar="COLOUR", default="white", help="what transparency is laid on (default: white)")
     add("--resume", action="store_true", help="go on with the run in the --out folder, from its checkpoint.pt")
     add("--samples", type=Path, metavar="FILE.npz", help="write 1,000 samples there, as `samples` in [-1, 1]")
+    ten_years = commands.add_parser("compare", help="ten years of GANs on one page: tune, train, judge nine methods")
+    ten_years.set_defaults(command=_compare)
+    add = ten_years.add_argument
+    add("--seeds", type=int, default=compare.SEEDS, help="runs of each method's best setting (default: %(default)s)")
+    add("--settings", type=int, default=compare.SETTINGS, help="random settings for each method (default: %(default)s)")
+    add("--minutes", type=float, default=float("inf"), help="try fewer settings where they would take longer")
+    add("--out", type=Path, metavar="FOLDER", default=Path("runs"), help="write compare.json there, or go on with it")
     return parser
 
 
 def _check(options) -> int:
     print(machine.check())
+    return 0
+
+
+def _compare(options) -> int:
+    if min(options.settings, options.seeds) < 1 or not options.minutes > 0:
+        raise ValueError("--settings and --seeds must be at least 1, --minutes more than 0")
+    file = options.out / "compare.json"
+    for run in compare.compare(file, options.settings, options.seeds, options.minutes):
+        print(f"{run['method']:24}setting {run['k']}, seed {run['seed']}: {run['distance']:8.1f}", flush=True)
+    print(compare.page(compare.load(file)))
     return 0
 
 

@@ -125,6 +125,16 @@ def densities(ax: Axes, x: Tensor, p: Tensor, q: Tensor | None = None, /, **labe
     label(ax, **labels)
 
 
+def beside(ax: Axes, scores: dict[str, float], levels: dict[str, float], limit: float = 2.0) -> None:
+    """A bar for each {name: score}, and across it a line at its level, what real data score; cut off at the limit."""
+    for row, (name, score) in enumerate(scores.items()):
+        ax.barh(-row, min(score, limit), 0.6, color=FAKE, alpha=0.6)
+        ax.plot([min(levels[name], limit)] * 2, [-row - 0.4, -row + 0.4], color=REAL, linewidth=3)
+        ax.text(limit * 1.03, -row, f"{score:.2f}", va="center", fontsize=9)
+    ax.set(yticks=[-row for row in range(len(scores))], yticklabels=scores, xlim=(0, limit))
+    label(ax, title="bars: the fakes; lines: real digits")
+
+
 def losses(ax: Axes, history, smooth: int = 1) -> None:
     """Both players' losses over the steps of a `train.History`, averaged over windows of `smooth` steps."""
     n = len(history.discriminator) // smooth * smooth

@@ -32,6 +32,9 @@ CHAPTERS = [
     "05_dcgan_on_digits",
     "06_a_full_gan_on_cuda",
     "07_why_training_is_unstable",
+    "08_taming_the_game",
+    "09_measuring_gans",
+    "10_the_clinic",
 ]
 DEEPER = [f"deeper/{path.stem}" for path in sorted((ROOT / "notebooks" / "deeper").glob("*.ipynb"))]
 

@@ -56,6 +56,12 @@ MUTANTS = (
     Mutant("dirac-always-at-once", "dirac.py", 'met = moved if rules.updates == "alternating" else psi', "met = psi",
            "test_chapter_07.py", "07"),
     Mutant("dirac-age-of-momentum", "dirac.py", "self.beta / (1 - self.beta)", "self.beta", "test_chapter_07.py", "07"),
+    Mutant("density-over-k", "metrics.py", "inside.double().sum(dim=1).mean().item() / k",
+           "inside.double().sum(dim=1).mean().item() / (k + 1)", "test_metrics.py", "09"),
+    Mutant("ball-counts-itself", "metrics.py", "reference).topk(k + 1, largest=False)",
+           "reference).topk(k, largest=False)", "test_metrics.py", "09"),
+    Mutant("authenticity-second-neighbour", "metrics.py", "topk(2, largest=False).values[:, 1]",
+           "topk(3, largest=False).values[:, 2]", "test_metrics.py", "09"),
     Mutant("average-without-warm-up", "train/game.py", "        if self.ema_warmup:\n", "        if False:\n",
            "test_train.py", "deeper/06_stop"),
 )  # fmt: skip

@@ -59,7 +59,7 @@ def test_the_prediction_in_the_text_is_that_of_theory_where_the_game_is_near_hom
 def test_a_rule_that_there_is_not_is_refused():
     with pytest.raises(TypeError):
         DiracExplorer(momentum=0.5)
-    with pytest.raises(ValueError, match="rate is 5"):
+    with pytest.raises(ValueError, match="h is 5"):
         DiracExplorer(rate=5)
 
 

@@ -163,6 +163,57 @@ def test_copies_of_points_with_equal_twins_count_as_inside():
     assert metrics.nearest(real[::7], real).distances.max() == 0
 
 
+def density_and_coverage(real, fake, k):
+    """Naeem et al. 2020, equations 3 and 4, word for word; the border counts as inside."""
+    memberships, covered = 0, 0
+    for i, center in enumerate(real):
+        radius = sorted(math.dist(center, other) for j, other in enumerate(real) if j != i)[k - 1]
+        inside = sum(math.dist(point, center) <= radius for point in fake)
+        memberships, covered = memberships + inside, covered + (inside > 0)
+    return memberships / (k * len(fake)), covered / len(real)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+@pytest.mark.parametrize(("reals", "fakes"), [(40, 30), (30, 300)])  # 300: more than one chunk
+def test_density_and_coverage_agree_with_brute_force(k, reals, fakes):
+    real, fake = randn(reals, 2), 0.7 * randn(fakes, 2, seed=1) + 0.5
+    found = metrics.density_coverage(real, fake, k=k)
+    assert found == pytest.approx(density_and_coverage(real.tolist(), fake.tolist(), k))
+    assert 0 < found.density and 0 < found.coverage <= 1
+
+
+def test_density_counts_each_ball_and_coverage_each_real():
+    # On a line at 0, 1, 10: balls of k = 1 reach 1, 1 and 9 far. The fake at 0.5 lies in two, those at 11 in one.
+    real, fake = torch.tensor([[0.0], [1.0], [10.0]]), torch.tensor([[0.5], [11.0], [11.0], [30.0]])
+    assert metrics.density_coverage(real, fake, k=1) == (pytest.approx((2 + 1 + 1 + 0) / 4), 1.0)
+    assert metrics.density_coverage(real, fake[1:], k=1) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+
+
+def test_density_and_coverage_of_the_same_set_of_copies_and_of_garbage():
+    real = randn(600, 1, 4, 4)
+    assert metrics.density_coverage(real, real + 100) == (0, 0)
+    assert metrics.density_coverage(real, real, k=5) == (pytest.approx(6 / 5), 1)  # its own ball, and five more
+    twins = real[:40].repeat_interleave(6, dim=0)  # balls of radius 0: only the border is inside
+    assert metrics.density_coverage(twins, twins[::6]) == (pytest.approx(6 / 5), 1)
+
+
+def test_authenticity_agrees_with_brute_force():
+    seen, samples = randn(300, 1, 2, 2), randn(280, 1, 2, 2, seed=1)
+    rows, hits = seen.flatten(1).tolist(), 0
+    for sample in samples.flatten(1).tolist():
+        distance, i = min((math.dist(sample, row), i) for i, row in enumerate(rows))
+        hits += distance > min(math.dist(rows[i], other) for j, other in enumerate(rows) if j != i)
+    assert metrics.authenticity(seen, samples) == pytest.approx(hits / 280)
+    assert 0.4 < hits / 280 < 0.7
+
+
+def test_copies_are_not_authentic_and_garbage_is():
+    seen = randn(100, 3)
+    assert metrics.authenticity(seen, seen[::2]) == 0
+    assert metrics.authenticity(seen, seen + 1e-9) == 0
+    assert metrics.authenticity(seen, seen + 1000) == 1
+
+
 def test_nearest_finds_copies_and_agrees_with_brute_force_across_chunks():
     reference = randn(600, 1, 3, 3)
     samples = torch.cat([reference[[5, 599, 0]], randn(300, 1, 3, 3, seed=1)])
@@ -256,7 +307,14 @@ def test_real_against_real_refuses_what_it_cannot_split():
 
 # Errors and precision, for all of them
 
-PAIRS = [metrics.frechet_distance, metrics.kernel_distance, metrics.precision_recall, metrics.nearest]
+PAIRS = [
+    metrics.frechet_distance,
+    metrics.kernel_distance,
+    metrics.precision_recall,
+    metrics.nearest,
+    metrics.density_coverage,
+    metrics.authenticity,
+]
 
 
 @pytest.mark.parametrize("metric", PAIRS)
@@ -277,7 +335,7 @@ def test_values_that_are_not_finite_are_refused(metric, value):
             metric(*pair)
 
 
-@pytest.mark.parametrize(("metric", "n"), list(zip(PAIRS, [1, 1, 3, 0], strict=True)))
+@pytest.mark.parametrize(("metric", "n"), list(zip(PAIRS, [1, 1, 3, 0, 5, 1], strict=True)))
 def test_too_few_samples_are_refused_and_one_more_is_enough(metric, n):
     with pytest.raises(ValueError, match=f"more than {n} samples"):
         metric(randn(n, 2), randn(10, 2))
@@ -288,6 +346,7 @@ def test_settings_out_of_range_are_refused():
     x = randn(10, 2)
     for call in (
         lambda: metrics.precision_recall(x, x, k=0),
+        lambda: metrics.density_coverage(x, x, k=0),
         lambda: metrics.mode_coverage(x, x, std=0),
         lambda: metrics.mode_coverage(x, x, std=1, share=2),
         lambda: metrics.mode_coverage(x, torch.zeros(4, 3), std=1),

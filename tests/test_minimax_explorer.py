@@ -17,10 +17,10 @@ NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "01_the_minimax_game.ipynb"
 
 def test_a_slider_changes_picture_and_text():
     explorer = MinimaxExplorer(mean=3.0)
-    for control, value in ((explorer.mean, 0.5), (explorer.width, 2.0), (explorer.data, "two bumps")):
+    for name, value in {"mean": 0.5, "width": 2.0, "data": "two bumps"}.items():
         picture, text = bytes(explorer.picture.value), explorer.text.value
         assert picture.startswith(b"\x89PNG")
-        control.value = value
+        explorer.controls[name].value = value
         assert bytes(explorer.picture.value) != picture
         assert explorer.text.value != text
 
@@ -53,7 +53,7 @@ def test_far_apart_the_divergence_is_full():
 def test_every_control_has_a_name_and_a_tip():
     explorer = MinimaxExplorer()
     assert "gan-explorer" in explorer.widget._dom_classes and "gan-said" in explorer.text._dom_classes
-    for control in (explorer.mean, explorer.width, explorer.data):
+    for control in explorer.controls.values():
         assert control.description and control.tooltip
 
 

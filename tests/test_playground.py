@@ -11,7 +11,7 @@ import torch
 from jupyter_client.manager import start_new_kernel
 
 from gan_edu import data, losses
-from gan_edu.playground import GANPlayground, panel, program, views
+from gan_edu.playground import GANPlayground, explorer, panel, program, views
 
 SMALL = {"hidden": 16, "depth": 1}
 
@@ -330,6 +330,8 @@ def test_a_preset_sets_everything_and_starts_one_game(name, monkeypatch):
     for control, value in {**panel.DEFAULTS, **changes}.items():
         assert playground.controls[control].value == value
     assert playground._message.value == html.escape(look_for)
+    playground.controls["preset"].value = name  # the same once more
+    assert len(games) == 4
 
 
 def test_settings_that_do_nothing_are_grey(playground):
@@ -349,7 +351,7 @@ def test_every_control_says_its_true_value_and_what_it_is(playground):
     assert len({control.description for control in playground.controls.values()}) == len(playground.controls)
     keys = [key for _, _, key in panel.BUTTONS.values()]
     assert len(set(keys)) == len(keys)
-    assert panel.HANDS.count('"') == 6  # around alt, src and onerror: one more would end the program in the page
+    assert explorer.HANDS.count('"') == 6  # around alt, src and onerror: one more would end the program in the page
 
 
 def test_words_stand_where_d_says_real_and_fake(playground):

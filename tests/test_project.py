@@ -22,7 +22,7 @@ from packaging.utils import canonicalize_name
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGE = sorted((ROOT / "gan_edu").rglob("*.py"))
-COMPUTES = {"data", "models", "losses", "metrics", "checkpoints", "train", "accelerate", "recipes", "dirac"}
+COMPUTES = {"data", "models", "losses", "metrics", "checkpoints", "train", "accelerate", "recipes", "dirac", "compare"}
 BASE = {name: set() for name in ("data", "models", "losses", "metrics", "checkpoints")}
 MAY_IMPORT = BASE | {
     "train": {"losses", "checkpoints"},

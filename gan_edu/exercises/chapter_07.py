@@ -1,4 +1,4 @@
-"""The exercises of chapter 07: the step in turns, the penalty that brakes best, four sick games."""
+"""The exercises of chapter 07: the step in turns, the penalty that brakes best, four changed games."""
 
 import math
 
@@ -105,7 +105,7 @@ def sick_game(patient: int, steps: int = 1500) -> torch.Tensor:
     return dirac.run(dirac.Rules(loss="non_saturating", rate=0.1)._replace(**ill), steps)
 
 
-@exercise("7.3 Four sick games")
+@exercise("7.3 Four changed games")
 def check_sick_games(my_diagnoses) -> str:
     """One word for each patient."""
     require_diagnoses(my_diagnoses, PATIENTS, WORDS, SIGNS)

@@ -1,5 +1,5 @@
-"""Explorers to press and drag in a notebook: the minimax game (chapter 01), a GAN in the plane (chapter 04), and how a
-game of two numbers is played (chapter 07).
+"""Explorers to press and drag in a notebook: the minimax game (chapter 01), a GAN in the plane (chapter 04), how a game
+of two numbers is played (chapter 07), and how scores are cheated (chapter 09).
 
 Each is an object with `.widget`, shown by leaving it as the last line of a cell; where widgets cannot be shown (a page
 that is only read) its place is taken by one line of text.
@@ -8,3 +8,4 @@ that is only read) its place is taken by one line of text.
 from gan_edu.playground.dirac import DiracExplorer
 from gan_edu.playground.game import GANPlayground
 from gan_edu.playground.minimax import MinimaxExplorer
+from gan_edu.playground.scores import ScoresExplorer

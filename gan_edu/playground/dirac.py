@@ -1,6 +1,5 @@
 """The explorer of chapter 7: set how the Dirac-GAN is played; eigenvalues, predicted radius and run follow."""
 
-import ipywidgets as widgets
 import torch
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -8,20 +7,10 @@ from torch import Tensor
 
 from gan_edu import dirac, plots
 from gan_edu.dirac import Rules
-from gan_edu.playground import panel
+from gan_edu.playground.explorer import Explorer, menu, slider
 from gan_edu.train import UPDATES
 
 STEPS = 400
-LOOK = {"style": {"description_width": "60px"}, "layout": {"width": "265px"}}
-SLIDERS = {  # name: (from, to, label, what it is)
-    "rate": (0.02, 4.0, "h", "The step size of both players"),
-    "gamma": (0.0, 4.0, "gamma (R1)", "The weight of the penalty on D's slope"),
-    "beta": (-0.9, 0.9, "momentum", "How much of the last gradients a step remembers"),
-}
-MENUS = {
-    "loss": (tuple(dirac.FORCES), "What both players minimize"),
-    "updates": (UPDATES, "In turns, or both at once"),
-}
 
 
 def orbit(ax: Axes, path: Tensor, loss: str = "minimax", gamma: float = 0.0, title: str = "") -> None:
@@ -59,37 +48,32 @@ def bands(ax: Axes, x: Tensor, laws: list[Tensor]) -> None:
         ax.plot(x, law, color=plots.FAKE, linewidth=5, alpha=0.3, solid_capstyle="butt")
 
 
-class DiracExplorer:
-    """Sliders for step size, penalty and momentum, menus for order and loss, a picture and a sentence: `.widget`.
+class DiracExplorer(Explorer):
+    """Sliders for step size, penalty and momentum, menus for loss and order; eigenvalues, law and run follow.
 
     rules: any of `dirac.Rules`, for example updates="simultaneous", gamma=0.3
     """
 
+    NAME, INVITATION = "Dirac explorer", "run this cell to set how the game is played"
+
     def __init__(self, **rules):
-        values = Rules(**rules)._asdict()
-        self.controls = {}
-        for name, (options, tip) in MENUS.items():
-            menu = {"value": values[name], "options": options, "description": name, "tooltip": tip, **LOOK}
-            self.controls[name] = widgets.Dropdown(**menu)
-        for name, (low, high, words, tip) in SLIDERS.items():
-            if not low <= values[name] <= high:
-                raise ValueError(f"{name} is {values[name]}; it must be from {low} to {high}")
-            slider = {"value": values[name], "min": low, "max": high, "step": 0.02, "description": words, **LOOK}
-            self.controls[name] = widgets.FloatSlider(tooltip=tip, **slider)
-        self.picture, self.text = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.Label()
-        for control in self.controls.values():
-            control.observe(self._redraw, names="value")
-        every = list(self.controls.values())
-        self.widget = panel.explorer("Dirac game", self.text, every, panel.row(*every), self.picture, self.text)
-        self._redraw()
+        loss, updates, rate, gamma, beta = Rules(**rules)
+        super().__init__(
+            {
+                "loss": menu(loss, tuple(dirac.FORCES), "loss", "What both players minimize"),
+                "updates": menu(updates, UPDATES, "updates", "In turns, or both at once"),
+                "rate": slider(rate, 0.02, 4.0, "h", "The step size of both players"),
+                "gamma": slider(gamma, 0.0, 4.0, "gamma (R1)", "The weight of the penalty on D's slope"),
+                "beta": slider(beta, -0.9, 0.9, "momentum", "How much of the last gradients a step remembers"),
+            }
+        )
 
     @property
     def rules(self) -> Rules:
         """What the controls say now."""
-        return Rules(**{name: control.value for name, control in self.controls.items()})
+        return Rules(**self.values)
 
     def draw(self):
-        """The figure of the rules of now, and what it shows, in a sentence."""
         rules = self.rules
         path, values = dirac.run(rules, STEPS), dirac.eigenvalues(rules)
         radius, expected = path.norm(dim=1), dirac.predicted_radius(rules, STEPS)
@@ -113,15 +97,3 @@ class DiracExplorer:
         if size < 1 + 1e-9:
             return "creeps home, slower and slower" if creeps else "circles"
         return "leaves home, and settles where its loss brakes" if creeps and not left else "leaves"
-
-    def _redraw(self, change=None):
-        figure, self.text.value = self.draw()
-        self.picture.value = plots.png(figure)
-
-    def still(self, caption: str) -> None:
-        """Show the picture of now under the cell, for pages that are only read."""
-        plots.show(self.draw()[0], caption)
-
-    def _repr_mimebundle_(self, **options):
-        bundle = self.widget._repr_mimebundle_(**options)
-        return bundle | {"text/plain": "The Dirac explorer: run this cell to set how the game is played"}

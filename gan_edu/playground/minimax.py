@@ -3,7 +3,6 @@
 import math
 from typing import NamedTuple
 
-import ipywidgets as widgets
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch.distributions import Normal
 from torch.nn.functional import softplus
 
 from gan_edu import plots
-from gan_edu.playground import panel
+from gan_edu.playground.explorer import Explorer, menu, slider
 
 X = torch.linspace(-30, 30, 6001, dtype=torch.float64)  # wide enough for the widest q at the farthest mean
 BUMPS = {"one bump": [0.0], "two bumps": [-2.0, 2.0]}  # where the bumps of p stand; each has the width 1
@@ -56,32 +55,28 @@ def draw(ax: Axes, mean: float, width: float, data: str = "one bump") -> Game:
     return game
 
 
-class MinimaxExplorer:
+class MinimaxExplorer(Explorer):
     """Sliders for the mean and the width of q, a choice of p, a picture and a line of numbers: `.widget`."""
 
-    def __init__(self, mean: float = 3.0, width: float = 1.0, data: str = "one bump"):
-        self.mean = widgets.FloatSlider(mean, min=-6, max=6, description="mean", tooltip="Where q stands")
-        self.width = widgets.FloatSlider(width, min=0.4, max=3, description="width", tooltip="q's deviation")
-        self.data = widgets.Dropdown(options=list(BUMPS), value=data, description="data p", tooltip="p's shape")
-        self.picture, self.text = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.Label()
-        controls = [self.mean, self.width, self.data]
-        for control in controls:
-            control.observe(self._redraw, names="value")
-        self.widget = panel.explorer("Minimax game", self.text, controls, panel.row(*controls), self.picture, self.text)
-        self._redraw()
+    NAME, INVITATION = "minimax explorer", "run this cell to move the densities"
 
-    def _redraw(self, change=None):
-        mean, width, data = self.mean.value, self.width.value, self.data.value
+    def __init__(self, mean: float = 3.0, width: float = 1.0, data: str = "one bump"):
+        super().__init__(
+            {
+                "mean": slider(mean, -6, 6, "mean", "Where q stands", step=0.1),
+                "width": slider(width, 0.4, 3, "width", "q's deviation", step=0.1),
+                "data": menu(data, tuple(BUMPS), "data p", "p's shape"),
+            }
+        )
+
+    def draw(self):
+        mean, width, data = self.values.values()
         figure, (left, right) = plots.panels(2, width=3.9, height=2.8)
         game = draw(left, mean, width, data)
         values = play(log_density(BUMPS[data], 1.0), Normal(MEANS[:, None], width).log_prob(X)).value
         plots.curves(right, MEANS, {"G": values}, x="mean of q", y="V(D*, G)")
         right.plot(mean, game.value, marker="o", color=plots.INK)
         right.set(ylim=(-1.5, 0.1), yticks=[-math.log(4), -1, -0.5, 0], yticklabels=["-log 4", -1, -0.5, 0])
-        self.picture.value = plots.png(figure)
         seen = game.best[X.abs() <= 8]
-        self.text.value = f"D* from {seen.min():.2f} to {seen.max():.2f};  V = {game.value:.3f};  JSD = {game.jsd:.3f}"
-
-    def _repr_mimebundle_(self, **options):
-        bundle = self.widget._repr_mimebundle_(**options)
-        return bundle | {"text/plain": "The minimax explorer: run this cell to move the densities"}
+        said = f"D* from {seen.min():.2f} to {seen.max():.2f};  V = {game.value:.3f};  JSD = {game.jsd:.3f}"
+        return figure, said

@@ -1,54 +1,12 @@
-"""The playground's widgets: tables of what can be set, shown and pressed, and how they lie on the page.
-
-What every explorer shares stands first: rows that wrap, keys that stay, names and news for screen readers.
-"""
-
-import html
-import json
+"""The playground's widgets: tables of what can be set, shown and pressed, and how they lie on the page."""
 
 import ipywidgets as widgets
 
 from gan_edu import plots
 from gan_edu.losses import LOSSES, PENALTIES
+from gan_edu.playground.explorer import framed, row
 from gan_edu.playground.program import OPTIMIZERS, OWN, PRIORS, TARGETS
 from gan_edu.train import UPDATES
-
-# Runs in the page, where the explorer is shown. JupyterLab's own keys would leave a menu for the next cell, or turn the
-# cell into raw text; ipywidgets names no picture and no slider, and hides the tips of menus and ticks; and a voice that
-# read every frame would never end.
-HANDS = """<img alt="" src="data:," onerror="(function ready(me) {
-    const root = me.closest('.gan-explorer'), all = (what) => [...root.querySelectorAll(what)], tips = {tips};
-    if (!root || !root.isConnected) return setTimeout(ready, 100, me);
-    Object.assign(root, {tabIndex: 0, role: 'group', ariaLabel: '{name}'});
-    root.onkeydown = (event) => {
-        const command = event.ctrlKey || event.metaKey || event.altKey;
-        if (!command || event.key === 'Enter') event.stopPropagation();
-        if (command || event.target.matches('select, textarea, input:not([type=checkbox])')) return;
-        if (/^[a-z]$/i.test(event.key)) all('.key-' + event.key.toUpperCase()).forEach((button) => button.click());
-    };
-    all('label').forEach((label) => [label.parentElement, ...label.children].forEach(
-        (node) => { node.title = tips[label.textContent] || node.title; }));
-    all('.widget-image').forEach((image) => { image.alt = 'how the game stands; the text says it too'; });
-    all('.noUi-handle').forEach((knob) => { knob.ariaLabel = knob.closest('.widget-slider').firstChild.innerText; });
-    const said = root.querySelector('.gan-said'), voice = root.appendChild(document.createElement('div'));
-    Object.assign(voice, {ariaLive: 'polite', style: 'position: fixed; clip-path: inset(50%)'});
-    const speak = () => { voice.textContent = said.innerText; }, rest = () => { me.wait = setTimeout(speak, 700); };
-    new MutationObserver(() => rest(clearTimeout(me.wait))).observe(said, {childList: true, subtree: true});
-})(this)">"""
-
-
-def explorer(name: str, said: widgets.Widget, controls: list[widgets.Widget], *rows: widgets.Widget) -> widgets.VBox:
-    """The rows as one widget: keys stay inside, screen readers hear its name and, once it rests, what `said` says."""
-    tips = html.escape(json.dumps({control.description: control.tooltip for control in controls}))
-    script = HANDS.replace("{name}", name).replace("{tips}", tips)
-    said.add_class("gan-said").tooltip = ""  # without one the page says "null"
-    return widgets.VBox([*rows, widgets.HTML(script, tooltip="", layout={"display": "none"})]).add_class("gan-explorer")
-
-
-def row(*items: widgets.Widget, **layout) -> widgets.Box:
-    """The items beside each other as far as the page is wide, the others below; none is squeezed."""
-    return widgets.Box(items, layout={"display": "flex", "flex_flow": "row wrap", **layout})
-
 
 RATES = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 3e-2, 1e-1)
 WEIGHTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -148,7 +106,7 @@ def lay_out(controls: dict, image: widgets.Image, said: widgets.VBox, text: widg
     view = widgets.VBox([ticks, image, said, widgets.HTML(" &emsp; ".join(signs), tooltip="")])
     view.layout = {"flex": "3 1 540px", "max_width": "790px", "min_width": "0"}
     settings = row(*(controls[name] for name in (*NEW_GAME, *SAME_GAME)), flex="1 1 265px", align_content="flex-start")
-    return explorer("GAN playground", said, list(controls.values()), buttons, row(view, settings), text)
+    return framed("GAN playground", said, list(controls.values()), buttons, row(view, settings), text)
 
 
 def connect(playground) -> None:
@@ -164,6 +122,12 @@ def connect(playground) -> None:
     effects |= dict.fromkeys((*OVERLAYS, "code"), "draw")
     for name, method in effects.items():
         controls[name].observe(lambda event, method=method: playground.setting_up or call(method), "value")
-    controls["preset"].observe(lambda event: event["new"] in PRESETS and call("start_from", event["new"]), "value")
+
+    def begin(event):
+        if event["new"] in PRESETS:
+            call("start_from", event["new"])
+            controls["preset"].value = "choose"  # so that the same one can be chosen again
+
+    controls["preset"].observe(begin, "value")
     for name in BUTTONS:
         controls[name].on_click(lambda _, name=name: call("pause" if name == "play" and playground.playing else name))

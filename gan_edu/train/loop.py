@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from gan_edu import checkpoints
 from gan_edu.train.game import GAN, set_rate
 from gan_edu.train.step import StepLosses, discriminator_step, train_step
+from gan_edu.train.symptoms import tell
 
 
 class TrainingDiverged(FloatingPointError):
@@ -122,7 +123,7 @@ class _Run:
     def __init__(self, gan, batches, steps, snapshots, size, condition, evaluate, final_rate, d_steps):
         self.gan, self.batches, self.iterator = gan, batches, iter(batches)
         self.steps, self.d_steps, self.final_rate, self.evaluate = steps, d_steps, final_rate, evaluate
-        self.done, self.history = 0, History()
+        self.done, self.history, self.told = 0, History(), set()
         self.losses = torch.full((steps, 2), torch.nan, device=gan.device)
         self.moments = sorted(set(np.linspace(steps, 0, snapshots).round().astype(int).tolist()))
         self.noise = gan.sample_noise(size) if snapshots else None
@@ -165,6 +166,8 @@ class _Run:
         real, condition = batches[-1]
         self.losses[self.done] = torch.stack(step(self.gan, real, condition=condition))
         self.done += 1
+        if self.done % 300 == 0:
+            tell(self.gan, real, condition, self.told)
 
     def snapshot(self):
         if self.done not in self.moments or self.done in self.history.steps:

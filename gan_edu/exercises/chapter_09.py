@@ -1,0 +1,111 @@
+"""The exercises of chapter 09: a Fréchet distance of zero, precision from distances, a report to referee."""
+
+import torch
+from torch import Tensor
+
+from gan_edu import data, metrics
+from gan_edu.exercises.core import Wrong, call, close, exercise, require
+
+
+def frauds(seen: Tensor, fresh: Tensor) -> dict[str, Tensor]:
+    """Three generators that no network had to learn, each (N, 1, 8, 8), by their letters."""
+    mean = seen.mean(0)
+    noise = 2 * torch.rand(fresh.shape, generator=torch.Generator().manual_seed(0)) - 1
+    return {"A": 2 * mean - seen, "B": noise, "C": mean + 0.8 * (fresh - mean)}
+
+
+@exercise("9.1 A distance of zero")
+def check_zero_distance(zero_distance) -> str:
+    """Any pictures with the mean and the covariance of those that are given, but not those pictures."""
+    digits = data.digits().images
+    for seen in (digits[:300], digits[300:700]):
+        made = call(zero_distance, seen.clone())
+        is_set = isinstance(made, Tensor) and made.shape[1:] == seen.shape[1:] and len(made) > 1
+        require(is_set, "Return pictures as a tensor (N, 1, 8, 8), like those that you are given.")
+        require(made.isfinite().all(), "Some of your pixels are NaN or infinite.")
+        distance = metrics.frechet_distance(seen, made)
+        means = (seen.double().mean(0) - made.double().mean(0)).square().sum().item()
+        if means > 1e-4:
+            also = "" if distance - means > 1e-4 else " The covariance is already right: only the mean is to come back."
+            raise Wrong(f"The means differ: their part of the distance is {means:.3g}.{also}")
+        if distance > 1e-4:
+            close_by = "It is small, but drawn at random: what you draw wobbles around what you asked for, by the law. "
+            hint = close_by if distance < 1 else ""
+            raise Wrong(f"The means agree, the covariances do not: {distance:.3g} is left. {hint}")
+        authentic = metrics.authenticity(seen, made)
+        require(authentic > 0.6, "The distance is 0, but those are the training pictures, or nearly. Make new ones.")
+    return f"Distance {distance:.1e}, and authenticity, which you meet in 9.3, is {authentic:.2f}: no copies."
+
+
+def _shares(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
+    """Wrong ways to count precision, by the hint that each deserves."""
+    to_real, among = torch.cdist(fake, real), torch.cdist(real, real).sort(dim=1).values
+    inside = to_real <= among[:, k]
+    own = torch.cdist(fake, fake).sort(dim=1).values[:, k]
+    return {
+        "Each point's nearest neighbour is itself, at distance 0: your balls reach to the neighbour k - 1.": (
+            (to_real <= among[:, k - 1]).any(1).double().mean()
+        ),
+        "Your balls reach to the neighbour k + 1.": (to_real <= among[:, k + 1]).any(1).double().mean(),
+        "That is the share of pairs; a fake counts once, however many balls hold it: any.": inside.double().mean(),
+        "A fake need not lie in all balls; one is enough: any, not all.": inside.all(1).double().mean(),
+        "That is coverage: the share of balls that hold a fake. Precision is a share of fakes.": (
+            inside.any(0).double().mean()
+        ),
+        "That is recall: the balls belong to the reals here.": (to_real.T <= own).any(1).double().mean(),
+        "That is density: how many balls hold a fake, over k.": inside.double().sum(1).mean() / k,
+        "One radius for all: each ball has its own.": (to_real <= among[:, k].mean()).any(1).double().mean(),
+        "Not the nearest real's ball alone: a fake may lie in the large ball of a real farther away.": (
+            (to_real.min(1).values <= among[to_real.argmin(1), k]).double().mean()
+        ),
+        "The radii belong to the columns, the reals; yours are compared along the rows, the fakes.": (
+            (to_real <= among[: len(fake), k, None]).any(1).double().mean() if len(real) >= len(fake) else torch.nan
+        ),
+    }
+
+
+@exercise("9.2 Precision from distances")
+def check_my_precision(my_precision) -> str:
+    """The share of fakes inside at least one real ball."""
+    random = torch.Generator().manual_seed(0)
+    for n, m, k in ((400, 400, 3), (150, 100, 1), (60, 180, 5)):  # many: mistakes must not tie
+        real = torch.randn(n, 3, generator=random, dtype=torch.float64)
+        fake = 1.5 * torch.randn(m, 3, generator=random, dtype=torch.float64)
+        right = metrics.precision_recall(real, fake, k).precision
+        answer = call(my_precision, torch.cdist(real, real), torch.cdist(fake, real), k)
+        answer = torch.as_tensor(answer, dtype=torch.float64)
+        require(answer.numel() == 1, f"Return one number, not {answer.numel()}.")
+        if close(answer.reshape(()), right):
+            continue
+        for hint, mistake in _shares(real, fake, k).items():
+            require(not close(answer.reshape(()), mistake), hint)
+        raise Wrong(f"With {n} reals, {m} fakes and k = {k} yours is {answer.item():.3f}, and {right:.3f} is right.")
+    return "Change < to <=, and copies of a picture that is there five times count: the deeper notebook."
+
+
+FAULTS = {  # line of the report: why it is a mistake
+    2: "the number of samples: by the law that difference alone makes a distance.",
+    5: "the pictures each is compared with: one may have learnt them by heart.",
+    6: "the features: numbers from two networks are two scales.",
+}
+FINE = {
+    1: "A mean over runs with its spread is what you want to see.",
+    3: "float64 is right: sums of squares lose too much in float32.",
+    4: "The kernel distance is unbiased, so a perfect generator falls below 0 half of the time.",
+    7: "0.97 is what a perfect generator gets with k = 5: 1 - 2^-5.",
+    8: "0.63 is as good as real data here: the line says so itself.",
+}
+
+
+@exercise("9.3 Referee a report")
+def check_referee(my_lines) -> str:
+    """The numbers of the three faulty lines."""
+    answer = [my_lines] if isinstance(my_lines, int) else [int(line) for line in my_lines]
+    unknown = [line for line in answer if line not in FAULTS and line not in FINE]
+    require(not unknown, f"{unknown}: give numbers of lines, from 1 to 8.")
+    fine = [line for line in answer if line in FINE]
+    require(not fine, f"Line {fine[0] if fine else ''} is in order. {FINE[fine[0]] if fine else ''}")
+    missed = [FAULTS[line] for line in FAULTS if line not in answer]
+    if missed:
+        raise Wrong(f"{3 - len(missed)} of 3. Compare line by line what the two had in common. Look at {missed[0]}")
+    return "All three. Each of them alone can turn the ranking round."

@@ -1,0 +1,98 @@
+"""What every widget of the course shares: rows that wrap, keys that stay, names and news for screen readers.
+
+An `Explorer` is controls, a picture that follows them, and a sentence that says what the picture shows.
+"""
+
+import html
+import json
+
+import ipywidgets as widgets
+from matplotlib.figure import Figure
+
+from gan_edu import plots
+
+# Runs in the page, where the explorer is shown. JupyterLab's own keys would leave a menu for the next cell, or turn the
+# cell into raw text; ipywidgets names no picture and no slider, and hides the tips of menus and ticks; and a voice that
+# read every frame would never end.
+HANDS = """<img alt="" src="data:," onerror="(function ready(me) {
+    const root = me.closest('.gan-explorer'), all = (what) => [...root.querySelectorAll(what)], tips = {tips};
+    if (!root || !root.isConnected) return setTimeout(ready, 100, me);
+    Object.assign(root, {tabIndex: 0, role: 'group', ariaLabel: '{name}'});
+    root.onkeydown = (event) => {
+        const command = event.ctrlKey || event.metaKey || event.altKey;
+        if (!command || event.key === 'Enter') event.stopPropagation();
+        if (command || event.repeat || event.target.matches('select, textarea, input:not([type=checkbox])')) return;
+        if (/^[a-z]$/i.test(event.key)) all('.key-' + event.key.toUpperCase()).forEach((button) => button.click());
+    };
+    all('label').forEach((label) => [label.parentElement, ...label.children].forEach(
+        (node) => { node.title = tips[label.textContent] || node.title; }));
+    all('.widget-image').forEach((image) => { image.alt = 'how the game stands; the text says it too'; });
+    all('.noUi-handle').forEach((knob) => { knob.ariaLabel = knob.closest('.widget-slider').firstChild.innerText; });
+    const said = root.querySelector('.gan-said'), voice = root.appendChild(document.createElement('div'));
+    Object.assign(voice, {ariaLive: 'polite', style: 'position: fixed; clip-path: inset(50%)'});
+    const speak = () => { voice.textContent = said.innerText; }, rest = () => { me.wait = setTimeout(speak, 700); };
+    new MutationObserver(() => rest(clearTimeout(me.wait))).observe(said, {childList: true, subtree: true});
+})(this)">"""
+
+
+def framed(name: str, said: widgets.Widget, controls: list[widgets.Widget], *rows: widgets.Widget) -> widgets.VBox:
+    """The rows as one widget: keys stay inside, screen readers hear its name and, once it rests, what `said` says."""
+    tips = html.escape(json.dumps({control.description: control.tooltip for control in controls}))
+    script = HANDS.replace("{name}", name).replace("{tips}", tips)
+    said.add_class("gan-said").tooltip = ""  # without one the page says "null"
+    return widgets.VBox([*rows, widgets.HTML(script, tooltip="", layout={"display": "none"})]).add_class("gan-explorer")
+
+
+def row(*items: widgets.Widget, **layout) -> widgets.Box:
+    """The items beside each other as far as the page is wide, the others below; none is squeezed."""
+    return widgets.Box(items, layout={"display": "flex", "flex_flow": "row wrap", **layout})
+
+
+LOOK = {"style": {"description_width": "72px"}, "layout": {"width": "275px"}}
+
+
+def slider(value: float, low: float, high: float, label: str, tip: str, step: float = 0.02) -> widgets.FloatSlider:
+    """A slider with a label before it and a tip. Raises ValueError for a value outside its range."""
+    if not low <= value <= high:
+        raise ValueError(f"{label} is {value}; it must be from {low} to {high}")
+    return widgets.FloatSlider(value, min=low, max=high, step=step, description=label, tooltip=tip, **LOOK)
+
+
+def menu(value: str, options: tuple[str, ...], label: str, tip: str) -> widgets.Dropdown:
+    """A menu with a label before it and a tip."""
+    return widgets.Dropdown(value=value, options=options, description=label, tooltip=tip, **LOOK)
+
+
+class Explorer:
+    """Controls by name, and a picture and a sentence that follow them: `.widget`. A subclass says how to `draw`."""
+
+    NAME, INVITATION = "Explorer", "run this cell to play"  # what it is called; for those who see the page alone
+
+    def __init__(self, controls: dict[str, widgets.Widget]):
+        self.controls, every = controls, list(controls.values())
+        self.picture, self.text = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.Label()
+        for control in every:
+            control.observe(self._redraw, names="value")
+        self.widget = framed(self.NAME, self.text, every, row(*every), self.picture, self.text)
+        self._redraw()
+
+    @property
+    def values(self) -> dict:
+        """What the controls say now, by name."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def draw(self) -> tuple[Figure, str]:
+        """The figure of the values of now, and what it shows, in a sentence."""
+        raise NotImplementedError
+
+    def _redraw(self, change=None):
+        figure, self.text.value = self.draw()
+        self.picture.value = plots.png(figure)
+
+    def still(self, caption: str) -> None:
+        """Show the picture of now under the cell, for pages that are only read."""
+        plots.show(self.draw()[0], caption)
+
+    def _repr_mimebundle_(self, **options):
+        bundle = self.widget._repr_mimebundle_(**options)
+        return bundle | {"text/plain": f"The {self.NAME}: {self.INVITATION}"}
