@@ -11,6 +11,7 @@ One module per idea; imports point one way, from the bottom of this list to its 
 ``train``       ``GAN``, the step of each player, ``train_step``, the loop ``train``
 ``accelerate``  the same step, as fast as the device allows
 ``recipes``     settings that work, for the plane and for images of each size
+``compare``     ten years of GANs on one page: nine methods, tuned and judged alike
 ``machine``     what the reader's machine can do
 ``plots``       every picture the notebooks draw, each with its alternative text
 ``runs``        the folder that the command line keeps a run in

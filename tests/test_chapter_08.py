@@ -1,4 +1,4 @@
-"""What chapter 08 proves: its games are those of the script, its closed forms hold, and the stored runs say what it says."""
+"""What chapter 08 proves: its games are the script's, its closed forms hold, the stored runs say what it says."""
 
 import ast
 import importlib.util

@@ -47,7 +47,8 @@ def run_chapter(path, *options):
     script = ROOT / "tests" / "pretend_gpu.py"
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(script), str(path), *options]
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    # in its own folder, as JupyterLab does: some cells read ../figures
+    return subprocess.run(command, cwd=path.parent, env=environment, capture_output=True, text=True)
 
 
 # --- what readers run -------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def check_lazy_r1(lazy_r1) -> str:
     d, real, gamma, every = models.MLPDiscriminator(), torch.randn(32, 2), 0.6, 8
     x = real.clone().requires_grad_(True)
     (slopes,) = torch.autograd.grad(d(x).sum(), x)
-    squared = slopes.square().sum(1).mean().item()
+    squared, length = slopes.square().sum(1).mean().item(), slopes.norm(dim=1).mean().item()
     right = gamma / 2 * every * squared
     term = call(lazy_r1, d, real, gamma, 16, every)
     require(torch.as_tensor(term).numel() == 1, "Return one number: the mean over the batch.")
@@ -31,9 +31,7 @@ def check_lazy_r1(lazy_r1) -> str:
         "Count it `every` times: it is left out in all the other steps.": right / every,
         "R1 is gamma / 2 times the mean square: the half is missing.": 2 * right,
         "That is gamma without its half, and without `every`.": 2 * right / every,
-        "Square the slope's length, |grad D|^2: you took the length itself.": right
-        / squared
-        * slopes.norm(dim=1).mean(),
+        "Square the slope's length, |grad D|^2: you took the length itself.": right / squared * length,
         "Sum over x's coordinates, then take the mean over the batch: yours is a mean over both.": right / 2,
         "Take the mean over the batch, not the sum.": right * len(real),
         "Differentiate D(real).sum(): each logit then gives its own sample's slope. A mean divides it by the batch.": (

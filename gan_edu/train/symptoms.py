@@ -29,7 +29,7 @@ def tell(gan, real, condition, told: set[str]) -> None:
             module.training = mode
     outside = (fake.abs() > 1.1).float().mean() if real.ndim == 4 and real.abs().max() <= 1.001 else 0
     pushed = any(weight.grad is not None and weight.grad.any() for weight in gan.generator.parameters())
-    alike = fake.float().std(0).mean() < 0.05 * real.float().std(0).mean()
+    alike = fake.float().std(0).mean() < 0.03 * real.float().std(0).mean()
     one_sign = gan.loss.name in SIGNED and (logits.min() > 0.5 or logits.max() < -0.5)
     seen = {
         "G gets no gradient: is the fake detached in G's loss, or D so sure that the loss is flat?": not pushed,
