@@ -98,8 +98,9 @@ def _compare(options) -> int:
     if min(options.settings, options.seeds) < 1 or not options.minutes > 0:
         raise ValueError("--settings and --seeds must be at least 1, --minutes more than 0")
     file = options.out / "compare.json"
-    for run in compare.compare(file, options.settings, options.seeds, options.minutes):
-        print(f"{run['method']:24}setting {run['k']}, seed {run['seed']}: {run['distance']:8.1f}", flush=True)
+    with runs.hold(options.out):
+        for run in compare.compare(file, options.settings, options.seeds, options.minutes):
+            print(f"{run['method']:24}setting {run['k']}, seed {run['seed']}: {run['distance']:8.1f}", flush=True)
     print(compare.page(compare.load(file)))
     return 0
 

@@ -14,6 +14,7 @@ import random
 import statistics
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import NamedTuple
 import torch
 from torch.nn.utils.parametrizations import spectral_norm
 
-from gan_edu import data, metrics, models, train
+from gan_edu import checkpoints, data, metrics, models, train
 from gan_edu.losses import penalty
 
 STEPS, SETTINGS, SEEDS, JUDGED = 500, 8, 5, 890  # G's updates; settings a method; seeds of the best; pictures judged
@@ -113,12 +114,17 @@ def play(method: str, k: int, seed: int = 0, steps: int = STEPS, looks: int = 5)
     try:
         for part in range(1, looks + 1):
             began = time.process_time()
-            train.train(gan, batches, steps * part // looks - gan.steps, settings.d_steps, progress=False)
+            if train.train(
+                gan, batches, steps * part // looks - gan.steps, settings.d_steps, progress=False
+            ).interrupted:
+                raise KeyboardInterrupt
             spent += time.process_time() - began
             fake = metrics.features(classifier, gan.sample(JUDGED))
+            if not fake.isfinite().all():
+                raise train.TrainingDiverged
             path.append((gan.steps, spent, judge(fake)))
         quality = metrics.precision_recall(real[:JUDGED], fake)
-    except (train.TrainingDiverged, ValueError):  # a loss, or a sample, is not finite
+    except train.TrainingDiverged:  # a loss, or a sample, is not finite
         return {**run, "distance": math.inf, "precision": 0.0, "recall": 0.0, "failed": True, "path": path}
     distance, average_digit = path[-1][2], torch.cov(real.double().T).trace().item() / perfect
     failed = distance > average_digit or quality.recall < 0.1
@@ -134,6 +140,7 @@ def compare(
     time for the rest; then the best setting of each method again from `seeds` other seeds.
     """
     runs, began = load(file) if file.exists() else [], time.monotonic()
+    held = len(runs)
     spawn = multiprocessing.get_context("spawn")  # a fork of a process whose PyTorch has threads may hang
     with ProcessPoolExecutor(os.cpu_count(), spawn, torch.set_num_threads, (1,)) as pool:
 
@@ -145,29 +152,38 @@ def compare(
                 _write(file, runs)
                 yield runs[-1]
 
-        for k in range(settings):
-            if k and (time.monotonic() - began) / 60 * (k + 1 + seeds) / k > minutes:
-                break
-            yield from missing([(name, k, 0) for name in METHODS])
-        yield from missing([(name, best(runs, name)["k"], seed) for name in METHODS for seed in range(1, seeds + 1)])
+        try:
+            for k in range(settings):
+                new = len(runs) - held
+                rest = len(METHODS) * (1 + seeds) / new if new else 0  # of the time so far, with one more round
+                if k and (time.monotonic() - began) / 60 * (1 + rest) > minutes:
+                    break
+                yield from missing([(name, k, 0) for name in METHODS])
+            seeded = [(name, best(runs, name)["k"], seed) for name in METHODS for seed in range(1, seeds + 1)]
+            yield from missing(seeded)
+        finally:
+            pool.shutdown(cancel_futures=True)  # after Ctrl-C nobody waits for what has not begun
 
 
 def load(file: Path) -> list[dict]:
-    """The runs that `compare` wrote there."""
-    return json.loads(file.read_text(encoding="utf-8"))["runs"]
+    """The runs that `compare` wrote there. Raises ValueError for another file."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["runs"]
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f"{file} was not written by compare: move it away") from None
 
 
 def _write(file, runs):
     command = " ".join(["python -m gan_edu", *sys.argv[1:]])
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(".part")  # so that a run that is stopped here leaves the whole file before
-    part.write_text(json.dumps({"command": command, "torch": torch.__version__, "runs": runs}), encoding="utf-8")
-    part.replace(file)
+    text = json.dumps({"command": command, "torch": torch.__version__, "runs": runs})
+    checkpoints.write_whole(file, lambda opened: opened.write(text.encode()))
 
 
 def tuning(runs: list[dict], method: str) -> list[dict]:
-    """The method's runs with random settings, in the order in which they were drawn."""
-    return sorted((run for run in runs if run["method"] == method and run["seed"] == 0), key=lambda run: run["k"])
+    """The method's runs with those random settings that every method has played, in the order of drawing."""
+    played = Counter(run["k"] for run in runs if run["seed"] == 0)
+    mine = (run for run in runs if run["method"] == method and run["seed"] == 0)
+    return sorted((run for run in mine if played[run["k"]] == len(METHODS)), key=lambda run: run["k"])
 
 
 def best(runs: list[dict], method: str) -> dict:
@@ -204,7 +220,8 @@ def rows(runs: list[dict]) -> list[tuple]:
     least and largest distance, the median at the time that the fastest method needs in all, mean precision and recall;
     and the share of all its runs that failed.
     """
-    seconds = min(statistics.median(run["path"][-1][1] for run in again(runs, name)) for name in METHODS)
+    whole = [[run["path"][-1][1] for run in again(runs, name) if math.isfinite(run["distance"])] for name in METHODS]
+    seconds = min((statistics.median(spent) for spent in whole if spent), default=0.0)
     return [(name, *_row(tuning(runs, name), again(runs, name), seconds)) for name in METHODS]
 
 

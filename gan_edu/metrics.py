@@ -5,6 +5,7 @@ are decides what is measured: pixels, or the features of a classifier, as FID an
 weights are a download; `train_classifier` makes a small stand-in for them in seconds, from the data themselves.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -143,12 +144,12 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     return (mean_within(a) + mean_within(b) - 2 * between).item()
 
 
-def _inside(points: Tensor, reference: Tensor, k: int) -> Tensor:
-    """Which points lie in which balls around references, each reaching to its k-th nearest neighbour: (N, M), bool."""
+def _inside(points: Tensor, reference: Tensor, k: int) -> Iterator[Tensor]:
+    """Which points lie in which balls around references, each up to its k-th neighbour: chunks (n, M), bool."""
     # The nearest one is the reference itself, at distance 0, so the k-th neighbour comes at place k + 1.
     closest = [_squared_distances(rows, reference).topk(k + 1, largest=False).values for rows in _chunks(reference)]
     radius = torch.cat(closest).amax(dim=1) * (1 + 1e-9)  # pictures of few grey levels tie: rounding must not decide
-    return torch.cat([_squared_distances(rows, reference) <= radius for rows in _chunks(points)])
+    return (_squared_distances(rows, reference) <= radius for rows in _chunks(points))
 
 
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
@@ -163,15 +164,16 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
         ValueError: for shapes that do not match, sets of `k` samples or fewer, `k` below 1, or values not finite.
     """
     real, fake = _for_balls(real, fake, k)
-    shares = [_inside(*pair, k).any(dim=1).double().mean().item() for pair in ((fake, real), (real, fake))]
-    return PrecisionRecall(*shares)
+    within = [torch.cat([rows.any(dim=1) for rows in _inside(*pair, k)]) for pair in ((fake, real), (real, fake))]
+    return PrecisionRecall(*(share.double().mean().item() for share in within))
 
 
 def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
     """In how many real balls a fake lies, of the `k` to expect (density), and how many balls hold one (coverage).
 
     The balls are those of `precision_recall`, around reals alone, so that a stray fake spoils nothing. The density of a
-    perfect generator is 1 in the mean, and its coverage nears 1 - 2^-k; more is no better, but a set drawn together.
+    perfect generator is 1 in the mean, and, with as many fakes as reals, its coverage nears 1 - 2^-k; more is no
+    better, but a set drawn together.
 
     Source: Naeem et al. 2020, equations 3 and 4 (their code asks for `<` where this counts the border as inside).
 
@@ -179,8 +181,9 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
         ValueError: for shapes that do not match, sets of `k` samples or fewer, `k` below 1, or values not finite.
     """
     real, fake = _for_balls(real, fake, k)
-    inside = _inside(fake, real, k)
-    return DensityCoverage(inside.double().sum(dim=1).mean().item() / k, inside.any(dim=0).double().mean().item())
+    held, filled = zip(*((rows.sum(dim=1), rows.any(dim=0)) for rows in _inside(fake, real, k)), strict=True)
+    density = torch.cat(held).double().mean().item() / k
+    return DensityCoverage(density, torch.stack(filled).any(dim=0).double().mean().item())
 
 
 def _for_balls(real: Tensor, fake: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import ROOT, read_notebook
 
-from gan_edu import train
+from gan_edu import compare, train
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +107,12 @@ def test_augmentation_helps_little_data_and_hurts_more(played):
         for name in ("plain", "augmented")
     }
     assert min(gaps["plain"]) > 3 * max(map(abs, gaps["augmented"]))
+
+
+def test_every_method_had_the_same_budget():
+    runs = compare.load(ROOT / "figures" / "compare.json")
+    for name in compare.METHODS:
+        tuned, seeds = compare.tuning(runs, name), compare.again(runs, name)
+        assert [run["k"] for run in tuned] == list(range(8)) and {run["seed"] for run in tuned} == {0}
+        assert sorted(run["seed"] for run in seeds) == [1, 2, 3, 4, 5]
+        assert compare.best(runs, name)["distance"] == min(run["distance"] for run in tuned)

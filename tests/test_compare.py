@@ -114,6 +114,24 @@ def test_a_finished_page_is_read_and_not_played_again(tmp_path, capsys):
     assert lines[8].split() == ["R1", "(2018)", *"16.00 26.50 23.00 30.00 26.50 0.50 0.25 0.00".split()]
 
 
+def test_a_best_setting_that_breaks_from_another_seed_does_not_lose_the_page():
+    runs = list(made_up())
+    broken = next(run for run in runs if run["method"] == "LSGAN (2017)" and run["seed"] == 2)
+    broken |= {"distance": math.inf, "path": [], "failed": True}
+    assert compare.page(runs).splitlines()[4].split()[-1] == "0.25"  # one run of four has failed
+
+
+def test_only_settings_that_every_method_has_played_count():
+    runs = [run for run in made_up(settings=3) if not (run["method"] == "R3 (2024)" and run["k"] == 2)]
+    assert [run["k"] for run in compare.tuning(runs, "R1 (2018)")] == [0, 1]
+
+
+def test_a_file_that_is_not_compares_own_is_named(tmp_path):
+    (tmp_path / "compare.json").write_text("[1, 2")
+    with pytest.raises(ValueError, match="compare.json was not written by compare"):
+        compare.load(tmp_path / "compare.json")
+
+
 @pytest.mark.parametrize("wrong", [["--settings", "0"], ["--seeds", "0"], ["--minutes", "0"]])
 def test_a_budget_of_nothing_is_refused(wrong, capsys):
     assert main(["compare", *wrong]) == 2
@@ -122,9 +140,9 @@ def test_a_budget_of_nothing_is_refused(wrong, capsys):
 
 def test_missing_runs_are_played_and_written_and_no_others(tmp_path):
     file = tmp_path / "compare.json"
-    kept = [run for run in made_up(1, 1, steps=2) if run["method"] != "minimax (2014)" or run["seed"]]
+    kept = [run for run in made_up(1, 1, steps=5) if run["method"] != "minimax (2014)" or run["seed"]]
     file.write_text(json.dumps({"runs": kept}))
-    played = list(compare.compare(file, settings=1, seeds=1, steps=2))
+    played = list(compare.compare(file, settings=1, seeds=1, steps=5))
     assert [(run["method"], run["k"], run["seed"]) for run in played] == [("minimax (2014)", 0, 0)]
     assert len(compare.load(file)) == len(kept) + 1 == 2 * len(compare.METHODS)
     assert "command" in json.loads(file.read_text())
@@ -132,6 +150,6 @@ def test_missing_runs_are_played_and_written_and_no_others(tmp_path):
 
 def test_a_limit_in_minutes_ends_tuning_after_a_whole_round(tmp_path):
     file = tmp_path / "compare.json"
-    rounds = [run for run in made_up(1, 1, steps=2)]
+    rounds = [run for run in made_up(1, 1, steps=5)]
     file.write_text(json.dumps({"runs": rounds}))
-    assert list(compare.compare(file, settings=5, seeds=1, minutes=1e-9, steps=2)) == []
+    assert list(compare.compare(file, settings=5, seeds=1, minutes=1e-9, steps=5)) == []

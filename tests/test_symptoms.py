@@ -111,12 +111,32 @@ def test_each_symptom_is_told_once_in_a_run_and_again_in_the_next():
     assert told(gan, batches, steps=900) == {"sign"} and told(gan, batches) == {"sign"}
 
 
+class Blur(nn.Module):
+    """Noise in evaluation mode, too, as a remedy of chapter 8 has it."""
+
+    def forward(self, x):
+        return x + torch.randn_like(x)
+
+
+def test_a_step_that_clears_its_gradients_is_no_symptom():
+    def tidy_step(gan, real, **more):
+        losses = train.train_step(gan, real, **more)
+        gan.g_optimizer.zero_grad()
+        return losses
+
+    ring = data.ring()
+    gan, batches = recipes.plane(ring, device="cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Symptom)
+        train.train(gan, batches, 300, step=tidy_step, progress=False)
+
+
 def test_a_look_changes_nothing():
     """Neither weights, buffers and modes nor random numbers, also with batch norm and dropout in both networks."""
     torch.manual_seed(0)
     generator = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2))
-    discriminator = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1), nn.Flatten(0))
-    gan = train.GAN(generator, discriminator, latent_dim=2, ema=0.9, device="cpu")
+    blur = [Blur(), nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1), nn.Flatten(0)]
+    gan = train.GAN(generator, nn.Sequential(*blur), latent_dim=2, ema=0.9, device="cpu")
     generator[1].eval()  # as somebody may have left it
     train.train_step(gan, torch.randn(16, 2))
     before = {name: value.clone() for net in gan.networks().values() for name, value in net.state_dict().items()}

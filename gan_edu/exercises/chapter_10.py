@@ -269,7 +269,9 @@ class Ward:
         truth = self.patients[patient - 1]
         if cause != cause_of(truth):
             return f"Not so: {PATIENTS[cause_of(truth)].sign or 'read the tests of this patient again.'}"
-        return "Right. `{0.old}` became `{0.new}`. Remedy: {0.remedy}.".format(PATIENTS[truth])
+        own = PATIENTS[truth]
+        changed = f"`{own.old}` became `{own.new}`" if own.old else "No line was changed"
+        return f"Right. {changed}. Remedy: {own.remedy}."
 
 
 # --- exercises --------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ HANDS = """<img alt="" src="data:," onerror="(function ready(me) {
     };
     all('label').forEach((label) => [label.parentElement, ...label.children].forEach(
         (node) => { node.title = tips[label.textContent] || node.title; }));
-    all('.widget-image').forEach((image) => { image.alt = 'how the game stands; the text says it too'; });
+    all('.widget-image').forEach((image) => { image.alt = 'the text says what it shows'; });
     all('.noUi-handle').forEach((knob) => { knob.ariaLabel = knob.closest('.widget-slider').firstChild.innerText; });
     const said = root.querySelector('.gan-said'), voice = root.appendChild(document.createElement('div'));
     Object.assign(voice, {ariaLive: 'polite', style: 'position: fixed; clip-path: inset(50%)'});

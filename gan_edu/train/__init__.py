@@ -1,4 +1,7 @@
-"""The game: `game` holds the players, `step` what they do in one step, `loop` the run. Taught in chapter 03."""
+"""The game: `game` holds the players, `step` what they do in one step, `loop` the run, `symptoms` what ails it.
+
+Taught in chapter 03; symptoms in chapter 10.
+"""
 
 from gan_edu.train.game import COUNTS, GAN, UPDATES, pick_device, set_rate
 from gan_edu.train.loop import History, TrainingDiverged, train
@@ -14,3 +17,4 @@ from gan_edu.train.step import (
     simultaneous_step,
     train_step,
 )
+from gan_edu.train.symptoms import Symptom

@@ -68,6 +68,8 @@ def train(
         stopped (on CUDA only with deterministic algorithms). More steps than it was planned for make it longer: rates
         then follow the longer cosine
 
+    Every 300 steps it looks for signs of an illness, and warns once of each: `symptoms.Symptom`.
+
     Ctrl-C, a notebook's stop button, SIGTERM or a closed terminal let the step end, save the checkpoint, and end the
     run with what was learnt so far; a second Ctrl-C ends it at once, unsaved. Raises TrainingDiverged where a
     loss is NaN or infinite; that is looked for every hundred steps, and before a snapshot or a save. Raises ValueError
@@ -166,7 +168,7 @@ class _Run:
         real, condition = batches[-1]
         self.losses[self.done] = torch.stack(step(self.gan, real, condition=condition))
         self.done += 1
-        if self.done % 300 == 0:
+        if self.done % 300 == 0 and real.is_floating_point():
             tell(self.gan, real, condition, self.told)
 
     def snapshot(self):

@@ -3,6 +3,10 @@
 import warnings
 
 import torch
+from torch import Tensor
+
+from gan_edu import checkpoints
+from gan_edu.train.game import GAN
 
 SIGNED = {"minimax", "non_saturating", "hinge"}  # the losses for which the sign of a logit means something
 
@@ -12,13 +16,14 @@ class Symptom(UserWarning):
 
 
 @torch.no_grad()
-def tell(gan, real, condition, told: set[str]) -> None:
+def tell(gan: GAN, real: Tensor, condition: Tensor | None, told: set[str]) -> None:
     """Warn of each symptom that was not `told` yet in this run, after a step on this batch; the run stays as it is.
 
     It waits for the device, so `train` looks every few hundred steps only.
     """
     modes = {module: module.training for network in gan.networks().values() for module in network.modules()}
     noise = torch.randn(len(real), gan.latent_dim, generator=torch.Generator().manual_seed(0))  # not the run's dice
+    dice = checkpoints.random_state()  # some networks draw even in evaluation mode
     for module in modes:
         module.training = False  # batch norm neither learns from a look nor sees one sample through the others
     try:
@@ -27,10 +32,14 @@ def tell(gan, real, condition, told: set[str]) -> None:
     finally:
         for module, mode in modes.items():
             module.training = mode
+        checkpoints.set_random_state(dice)
+    grads = [weight.grad for weight in gan.generator.parameters() if weight.grad is not None]
+    pushed = (
+        any(grad.any() for grad in grads) if grads else any(gan.g_optimizer.state.values())
+    )  # a step may clear them
     outside = (fake.abs() > 1.1).float().mean() if real.ndim == 4 and real.abs().max() <= 1.001 else 0
-    pushed = any(weight.grad is not None and weight.grad.any() for weight in gan.generator.parameters())
-    alike = fake.float().std(0).mean() < 0.03 * real.float().std(0).mean()
-    one_sign = gan.loss.name in SIGNED and (logits.min() > 0.5 or logits.max() < -0.5)
+    alike = fake.float().std(0, correction=0).mean() < 0.03 * real.float().std(0, correction=0).mean()
+    one_sign = len(real) > 7 and gan.loss.name in SIGNED and (logits.min() > 0.5 or logits.max() < -0.5)
     seen = {
         "G gets no gradient: is the fake detached in G's loss, or D so sure that the loss is flat?": not pushed,
         "samples are all alike, whatever the noise: look at G's gradient, D's logits and the rates": alike,
