@@ -143,7 +143,7 @@ def test_code_lines_are_counted_without_blank_lines_comments_and_docstrings():
     assert code_lines(source) == {6, 7, 9, 10}
 
 
-@pytest.mark.parametrize(("what", "limit"), [("computes", 1885), ("teaches", 1325)])
+@pytest.mark.parametrize(("what", "limit"), [("computes", 1910), ("teaches", 1325)])
 def test_the_package_stays_small(what, limit):
     sizes = {}
     for path in PACKAGE:
