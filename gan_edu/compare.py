@@ -108,21 +108,17 @@ def play(method: str, k: int, seed: int = 0, steps: int = STEPS, looks: int = 5)
     path, spent = [], 0.0
     run = {"method": method, "k": k, "seed": seed, "setting": settings._asdict(), "steps": steps}
 
-    def judge(fake):
-        return metrics.frechet_distance(real[:JUDGED], fake) / perfect
-
     try:
         for part in range(1, looks + 1):
             began = time.process_time()
-            if train.train(
-                gan, batches, steps * part // looks - gan.steps, settings.d_steps, progress=False
-            ).interrupted:
+            history = train.train(gan, batches, steps * part // looks - gan.steps, settings.d_steps, progress=False)
+            if history.interrupted:
                 raise KeyboardInterrupt
             spent += time.process_time() - began
             fake = metrics.features(classifier, gan.sample(JUDGED))
             if not fake.isfinite().all():
                 raise train.TrainingDiverged
-            path.append((gan.steps, spent, judge(fake)))
+            path.append((gan.steps, spent, metrics.frechet_distance(real[:JUDGED], fake) / perfect))
         quality = metrics.precision_recall(real[:JUDGED], fake)
     except train.TrainingDiverged:  # a loss, or a sample, is not finite
         return {**run, "distance": math.inf, "precision": 0.0, "recall": 0.0, "failed": True, "path": path}

@@ -144,11 +144,16 @@ def kernel_distance(a: Tensor, b: Tensor) -> float:
     return (mean_within(a) + mean_within(b) - 2 * between).item()
 
 
-def _inside(points: Tensor, reference: Tensor, k: int) -> Iterator[Tensor]:
-    """Which points lie in which balls around references, each up to its k-th neighbour: chunks (n, M), bool."""
+def _squared_radius(reference: Tensor, k: int) -> Tensor:
+    """The squared distance of each reference to its k-th nearest neighbour among the others: (M,)."""
     # The nearest one is the reference itself, at distance 0, so the k-th neighbour comes at place k + 1.
     closest = [_squared_distances(rows, reference).topk(k + 1, largest=False).values for rows in _chunks(reference)]
-    radius = torch.cat(closest).amax(dim=1) * (1 + 1e-9)  # pictures of few grey levels tie: rounding must not decide
+    return torch.cat(closest).amax(dim=1) * (1 + 1e-9)  # pictures of few grey levels tie: rounding must not decide
+
+
+def _inside(points: Tensor, reference: Tensor, k: int) -> Iterator[Tensor]:
+    """Which points lie in which balls around references, each up to its k-th neighbour: chunks (n, M), bool."""
+    radius = _squared_radius(reference, k)
     return (_squared_distances(rows, reference) <= radius for rows in _chunks(points))
 
 
@@ -216,8 +221,8 @@ def authenticity(seen: Tensor, samples: Tensor) -> float:
         ValueError: for shapes that do not match, fewer than 2 samples, or values that are not finite.
     """
     (rows, samples), found = _flatten(seen, samples, more_than=1), nearest(samples, seen)
-    own = [_squared_distances(chunk, rows).topk(2, largest=False).values[:, 1] for chunk in _chunks(rows)]
-    return (found.distances > torch.cat(own).sqrt()[found.indices] * (1 + 1e-9)).double().mean().item()
+    own = _squared_radius(rows, 1).sqrt()
+    return (found.distances > own[found.indices]).double().mean().item()
 
 
 class Classifier(nn.Module):

@@ -104,7 +104,8 @@ def check_referee(my_lines) -> str:
     unknown = [line for line in answer if line not in FAULTS and line not in FINE]
     require(not unknown, f"{unknown}: give numbers of lines, from 1 to 8.")
     fine = [line for line in answer if line in FINE]
-    require(not fine, f"Line {fine[0] if fine else ''} is in order. {FINE[fine[0]] if fine else ''}")
+    if fine:
+        raise Wrong(f"Line {fine[0]} is in order. {FINE[fine[0]]}")
     missed = [FAULTS[line] for line in FAULTS if line not in answer]
     if missed:
         raise Wrong(f"{3 - len(missed)} of 3. Compare line by line what the two had in common. Look at {missed[0]}")

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 
 from gan_edu import plots
 from gan_edu.exercises.chapter_10 import CAUSES, PATIENTS, STEPS, TESTS, Ward
-from gan_edu.playground.explorer import framed, row
+from gan_edu.playground.explorer import framed, menu, row
 
 
 class Clinic:
@@ -18,9 +18,8 @@ class Clinic:
     def __init__(self, budget: int = 40, seed: int = 0, steps: int = STEPS):
         patients = random.Random(seed).sample(list(PATIENTS), len(PATIENTS))
         self.ward = Ward(tuple(patients), budget, seed, steps)
-        look = {"tooltip": "Whom you look at; what ails it", "layout": {"width": "220px"}}
-        self.patient = widgets.Dropdown(options=range(1, len(patients) + 1), description="patient", **look)
-        self.cause = widgets.Dropdown(options=["choose", *CAUSES], description="cause", **look)
+        self.patient = menu(1, tuple(range(1, len(patients) + 1)), "patient", "Whom you look at")
+        self.cause = menu("choose", ("choose", *CAUSES), "cause", "What ails the patient")
         self.buttons = {}
         for test, (price, *_) in TESTS.items():
             self.buttons[test] = widgets.Button(description=f"{test} ({price})", tooltip="Its price stands behind it")

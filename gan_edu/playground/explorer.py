@@ -58,7 +58,7 @@ def slider(value: float, low: float, high: float, label: str, tip: str, step: fl
     return widgets.FloatSlider(value, min=low, max=high, step=step, description=label, tooltip=tip, **LOOK)
 
 
-def menu(value: str, options: tuple[str, ...], label: str, tip: str) -> widgets.Dropdown:
+def menu(value: str | int, options: tuple[str | int, ...], label: str, tip: str) -> widgets.Dropdown:
     """A menu with a label before it and a tip."""
     return widgets.Dropdown(value=value, options=options, description=label, tooltip=tip, **LOOK)
 

@@ -34,9 +34,8 @@ def tell(gan: GAN, real: Tensor, condition: Tensor | None, told: set[str]) -> No
             module.training = mode
         checkpoints.set_random_state(dice)
     grads = [weight.grad for weight in gan.generator.parameters() if weight.grad is not None]
-    pushed = (
-        any(grad.any() for grad in grads) if grads else any(gan.g_optimizer.state.values())
-    )  # a step may clear them
+    # A step may end by clearing them; then Adam remembers whether there were any.
+    pushed = any(grad.any() for grad in grads) if grads else any(gan.g_optimizer.state.values())
     outside = (fake.abs() > 1.1).float().mean() if real.ndim == 4 and real.abs().max() <= 1.001 else 0
     alike = fake.float().std(0, correction=0).mean() < 0.03 * real.float().std(0, correction=0).mean()
     one_sign = len(real) > 7 and gan.loss.name in SIGNED and (logits.min() > 0.5 or logits.max() < -0.5)
