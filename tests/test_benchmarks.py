@@ -18,10 +18,12 @@ import gpu_record
 import judges
 import quality
 import reporting
+import subpixel_start
 import train_step
 from workers import Worker
 
-from gan_edu import metrics
+from gan_edu import metrics, models
+from gan_edu.models.subpixel import PixelShuffle
 
 FOLDER = Path(contestants.__file__).parent
 
@@ -241,6 +243,21 @@ def test_quality_in_miniature(tmp_path, capsys):
         assert [found["seconds"] for found in runs[0]["looks"]] == sorted(
             found["seconds"] for found in runs[0]["looks"]
         )
+
+
+def test_icnr_begins_with_an_enlarged_small_picture(tmp_path):
+    generator = models.SubpixelGenerator(width=4)
+    subpixel_start.kernels_as_one(generator)
+    layers = list(generator.layers)
+    shuffles = [i for i, layer in enumerate(layers) if isinstance(layer, PixelShuffle)]
+    assert len(shuffles) == 2
+    for i in shuffles:
+        convolution = layers[i - 1]
+        convolution.bias = None  # which ICNR leaves alone
+        squares = layers[i](convolution(torch.randn(2, convolution.in_channels, 5, 5))).unfold(2, 2, 2).unfold(3, 2, 2)
+        assert torch.equal(squares, squares[..., :1, :1].expand_as(squares))
+    result = subpixel_start.main(["--small", "--seeds", "0", "--device", "cpu", "--out", str(tmp_path)])
+    assert [run["start"] for run in result["runs"]] == ["random kernels", "ICNR"]
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -44,7 +44,7 @@ def train_digits(seed: int) -> Tensor:
 
 
 def controls(seed: int) -> dict[str, Tensor]:
-    """Five sets of 1,000 that a good measure must not take for what a GAN should draw."""
+    """Four sets of 1,000 that a good measure must not take for what a GAN should draw."""
     generator = torch.Generator().manual_seed(seed)
     first, second = (DIGITS.images[torch.randperm(1797, generator=generator)[:1000]] for _ in range(2))
     order = torch.rand(1000, 64, generator=generator).argsort(dim=1)
@@ -53,8 +53,12 @@ def controls(seed: int) -> dict[str, Tensor]:
         "shuffled pixels": first.flatten(1).gather(1, order).view_as(first),
         "averages of two": (first + second) / 2,
         "noisy copies": first + 0.1 * torch.randn(first.shape, generator=generator),
-        "300 copies": torch.cat([first[:300], train_digits(seed)[300:]]),
     }
+
+
+def with_copies(samples: Tensor) -> Tensor:
+    """The samples with 300 training digits in the place of the first, which a median does not see."""
+    return torch.cat([DIGITS.images[:300], samples[300:]])
 
 
 def measure(samples: Tensor, seed: int) -> dict[str, float]:
@@ -76,8 +80,11 @@ def failed(measured: dict[str, float]) -> list[str]:
 
 
 def test_digits_are_as_good_as_promised():
-    measured = measure(train_digits(seed=0), seed=0)
+    samples = train_digits(seed=0)  # once: tests side by side are processes that share nothing
+    measured = measure(samples, seed=0)
     assert not failed(measured), measured
+    measured = measure(with_copies(samples), seed=0)
+    assert "near-copies" in failed(measured), measured
 
 
 @pytest.mark.parametrize(
@@ -87,7 +94,6 @@ def test_digits_are_as_good_as_promised():
         ("shuffled pixels", {"precision", "Fréchet / half", "rarest digit"}),  # but not recall
         ("averages of two", {"Fréchet / half"}),  # but not precision
         ("noisy copies", {"nearest / real", "near-copies"}),  # and nothing else
-        ("300 copies", {"near-copies"}),  # and nothing else
     ],
 )
 def test_what_no_gan_made_fails(name, expected):
@@ -100,6 +106,7 @@ def print_table(seeds: list[int]) -> None:
     rows = {"train digits": [measure(train_digits(seed), seed) for seed in seeds]}
     for name in controls(0):
         rows[name] = [measure(controls(seed)[name], seed) for seed in seeds]
+    rows["300 copies"] = [measure(with_copies(train_digits(seed)), seed) for seed in seeds]
     print(f"{'seeds ' + ', '.join(map(str, seeds)):16s}" + "".join(f"{name:>26s}" for name in BARS))
     for name, measured in rows.items():
         columns = [np.array([m[bar] for m in measured]) for bar in BARS]
