@@ -10,8 +10,8 @@ import torch
 from gan_edu import data, metrics, recipes, train
 
 # Seconds that each chapter takes on the machine, two cores, where `check` took REFERENCE seconds.
-CHAPTERS = {"00": 74, "01": 30, "02": 46, "03": 92, "04": 93, "05": 168, "06": 87,
-            "07": 39, "08": 70, "09": 30, "10": 50}  # fmt: skip
+CHAPTERS = {"00": 74, "01": 30, "02": 44, "03": 70, "04": 93, "05": 168, "06": 97,
+            "07": 28, "08": 58, "09": 22, "10": 43}  # fmt: skip
 REFERENCE = 13.0
 
 
