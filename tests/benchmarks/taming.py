@@ -205,6 +205,7 @@ JOBS = (  # (data, name, change, steps, seeds)
     ("ring", "plain", {}, 500, 10),
     *(("ring", name, change, 500, 3) for name, change in REMEDIES.items()),
     ("ring", "plain", {}, STEPS["ring"], 10),
+    ("ring", "tame", TAME, 500, 10),
     ("ring", "tame", TAME, STEPS["ring"], 10),
     *(("ring", name, change, 500, 3) for name, change in SETTINGS.items()),
     ("grid", "tame", TAME, STEPS["grid"], 10),
