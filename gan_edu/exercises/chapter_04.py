@@ -420,7 +420,7 @@ def check_my_training(my_training):
         _require_free_range(generator)
         watch.require_moves(f"{modes} of 8 modes: ", still=torch.equal(fake, short[0]))
         used = set(_names(my_training.__code__)) if hasattr(my_training, "__code__") else {"grad"}
-        cleared = used & {"zero_grad", "grad", "my_step"}
+        cleared = used & {"zero_grad", "grad", "my_step", "move"}
         require(cleared, f"{modes} of 8 modes: are gradients cleared? No zero_grad() is called here.")
     said = f"{modes} of 8 modes, after another seed as well: "
     step = "Is D as fast as G, are gradients cleared? If so: what does the checker of 4.3 say of your step?"
