@@ -64,8 +64,8 @@ run: $(STAMP)  ## run a chapter without a browser: make run CHAPTER=05, or deepe
 	  $(PY) -m nbconvert --to notebook --execute --output-dir "build/$$(dirname "$$below")" "$$chapter" || exit 1; \
 	done
 
-test-browser: $(SITE_STAMP)  ## the website in a real browser, where there is one
-	$(TEST_ENV) $(PY) -m pytest tests/browser
+test-browser: $(SITE_STAMP)  ## the website and the playground in a real browser, where there is one
+	$(TEST_ENV) $(PY) -m pytest $(SIDE_BY_SIDE) --dist loadfile tests/browser
 
 mutants: $(STAMP)  ## break the package on purpose, see that tests and chapters notice
 	$(TEST_ENV) $(PY) tests/mutants.py

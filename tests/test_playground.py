@@ -106,6 +106,12 @@ def test_d_steps_are_moves_of_d_in_one_step():
     assert 2 < moves[1] / moves[0] < 4
 
 
+def test_each_player_moves_as_often_as_it_is_told():
+    playground = GANPlayground(**SMALL, d_steps=3, g_steps=2)
+    playground.step(2)
+    assert (playground.gan.d_moves, playground.gan.g_moves, playground.steps) == (6, 4, 2)
+
+
 def test_adam_keeps_its_averages_when_a_rate_changes(playground):
     playground.step(2)
     playground.controls["d_rate"].value = 1e-3
@@ -114,22 +120,31 @@ def test_adam_keeps_its_averages_when_a_rate_changes(playground):
     assert [group["lr"] for group in playground.gan.d_optimizer.param_groups] == [1e-3]
 
 
-def test_updates_and_optimizer_reach_the_game(playground):
+def test_updates_and_the_optimizer_of_each_player_reach_the_game(playground):
     playground.controls["updates"].value = "simultaneous"
-    playground.controls["optimizer"].value = "SGD"
+    playground.controls["g_optimizer"].value = "SGD"
     assert playground.gan.updates == "simultaneous"
     assert isinstance(playground.gan.g_optimizer, torch.optim.SGD)
+    assert isinstance(playground.gan.d_optimizer, torch.optim.Adam)
     assert moved(playground, playground.step) == (True, True)
 
 
-@pytest.mark.parametrize("name, value", [("hidden", 8), ("depth", 2), ("latent_dim", 1), ("prior", "uniform")])
+def test_what_both_players_have_can_be_set_for_both_or_for_one():
+    playground = GANPlayground(hidden=8, depth=2, g_hidden=32, optimizer="SGD")
+    widths = {name: network.net[0].out_features for name, network in playground.gan.networks().items()}
+    assert widths == {"generator": 32, "discriminator": 8}
+    assert [len(network.net) for network in playground.gan.networks().values()] == [5, 5]  # two layers, each with ReLU
+    assert all(isinstance(optimizer, torch.optim.SGD) for optimizer in playground.gan.optimizers().values())
+
+
+@pytest.mark.parametrize("name, value", [("g_hidden", 8), ("d_depth", 2), ("latent_dim", 1), ("prior", "uniform")])
 def test_network_and_noise_start_a_new_game(playground, name, value):
     playground.step(2)
     playground.controls["sheet"].value = True
     playground.controls[name].value = value
     assert playground.steps == 0
     assert playground.gan.latent_dim == playground.settings["latent_dim"]
-    assert playground.gan.generator.net[0].out_features == playground.settings["hidden"]
+    assert playground.gan.generator.net[0].out_features == playground.settings["g_hidden"]
     if name == "prior":
         assert playground._noise.abs().max() <= 1
 
@@ -141,6 +156,7 @@ def test_every_distribution_fits_the_picture(playground, name):
     playground.step()
     assert 0 < playground.history["jsd"][-1] <= 0.694
     assert playground.controls["text"].disabled == (name != program.LETTERS)
+    assert playground.controls["drawing"].disabled == (name != program.DRAWING)
 
 
 def test_letters_have_holes_and_their_text_is_checked():
@@ -153,6 +169,27 @@ def test_letters_have_holes_and_their_text_is_checked():
     assert "no letters" in playground._message.value
     playground.controls["loss"].value = "hinge"  # the game of before is still there
     assert playground.gan.loss.name == "hinge"
+
+
+@pytest.mark.parametrize(
+    ("drawing", "points"),
+    [
+        ("0.5 -1", [[0.5, -1]]),
+        ("-.5 1, 1.5   0,", [[-0.5, 1], [1.5, 0]]),
+        ("", [[0, 0]]),  # where the eraser took the last one, one is left in the middle
+        ("nan 1, 1.2.3, hello", [[0, 0]]),
+    ],
+)
+def test_what_is_drawn_becomes_the_data(drawing, points):
+    playground = GANPlayground(data=program.DRAWING, drawing="1 1, 0 0", **SMALL)
+    assert playground.describe() == "GAN playground, your drawing: 0 of 2 modes after 0 steps."
+    assert "press or drag in the picture" in playground._message.value
+    playground.step(2)
+    playground.controls["drawing"].value = drawing
+    assert playground.steps == 0 and playground.target.centers.tolist() == points
+    assert str([tuple(map(float, point)) for point in points]) in playground.code()
+    playground.controls["preset"].value = "healthy"  # which keeps what was drawn
+    assert playground.controls["drawing"].value == drawing and playground._message.value.startswith("Press Play")
 
 
 def test_own_points_become_the_data():
@@ -173,6 +210,11 @@ def test_unknown_settings_are_named():
         GANPlayground(learning_rate=1.0)
     with pytest.raises(ValueError, match="loss is 'hing'; choose one of minimax"):
         GANPlayground(loss="hing")
+    with pytest.raises(ValueError, match="g_rate is 5; choose one of 0.0"):
+        GANPlayground(d_rate=0.1, rate=5)
+    for name in ("ed", "ata", "g_seed"):  # short for nothing
+        with pytest.raises(ValueError, match=f"no setting {name};"):
+            GANPlayground(**{name: 1})
 
 
 def test_divergences_of_known_histograms():
@@ -199,6 +241,7 @@ PROGRAMS = [
     {"data": "grid", "loss": "relativistic", "penalty": "gradient_penalty", "penalty_weight": 1.0, "d_steps": 3},
     {"data": program.LETTERS, "text": "it's", "prior": "uniform", "latent_dim": 1, "optimizer": "SGD", "seed": 3},
     {"loss": "hinge", "updates": "simultaneous", "penalty": "none", "d_rate": 1e-3, "hidden": 8, "depth": 2},
+    {"data": program.DRAWING, "drawing": "0.5 0.5, -1 0", "g_steps": 3, "g_optimizer": "SGD", "g_depth": 2},
 ]
 
 
@@ -250,11 +293,12 @@ def test_a_diverged_run_pauses_and_says_so():
 
 def test_slow_motion_shows_one_move_at_a_time():
     async def play():
-        playground = GANPlayground(**SMALL, d_steps=2)
+        playground = GANPlayground(**SMALL, d_steps=2, g_steps=2)
         playground.controls["speed"].value = "slow motion"
-        return [moved(playground, playground._next_move) for _ in range(4)]
+        return [moved(playground, playground._next_move) for _ in range(5)]
 
-    assert asyncio.run(play()) == [(True, False), (True, False), (False, True), (True, False)]
+    d_moves, g_moves = (True, False), (False, True)
+    assert asyncio.run(play()) == [d_moves, d_moves, g_moves, g_moves, d_moves]
 
 
 def test_the_words_beside_the_picture_say_who_moved_how_often_and_how_it_stands(playground):
@@ -327,19 +371,27 @@ def test_a_preset_sets_everything_and_starts_one_game(name, monkeypatch):
     monkeypatch.setattr(playground, "step", games.append)
     playground.controls["preset"].value = name
     assert games == [playground.settings, steps]
-    for control, value in {**panel.DEFAULTS, **changes}.items():
-        assert playground.controls[control].value == value
+    for control, default in panel.DEFAULTS.items():
+        assert playground.controls[control].value == panel.chosen(changes, control, default)
     assert playground._message.value == html.escape(look_for)
     playground.controls["preset"].value = name  # the same once more
     assert len(games) == 4
 
 
 def test_settings_that_do_nothing_are_grey(playground):
-    weight = playground.controls["penalty_weight"]
-    assert not weight.disabled and playground.controls["text"].disabled
+    def grey():
+        return [name for name, control in playground.controls.items() if getattr(control, "disabled", False)]
+
+    assert grey() == ["text", "drawing"]
     playground.controls["penalty"].value = "none"
-    assert weight.disabled
-    assert GANPlayground(**SMALL, penalty="none").controls["penalty_weight"].disabled
+    assert grey() == ["text", "drawing", "penalty_weight"]
+    playground.controls["g_rate"].value = 0.0
+    assert grey() == ["text", "drawing", "g_optimizer", "penalty_weight"]
+    playground.controls["g_rate"].value = 1e-3
+    playground.controls["d_rate"].value = 0.0
+    assert grey() == ["text", "drawing", "d_optimizer", "penalty", "penalty_weight"]
+    playground.controls["data"].value = program.DRAWING
+    assert grey()[0] == "text" and "drawing" not in grey()
 
 
 def test_every_control_says_its_true_value_and_what_it_is(playground):

@@ -26,19 +26,23 @@ HANDS = """<img alt="" src="data:," onerror="(function ready(me) {
     };
     all('label').forEach((label) => [label.parentElement, ...label.children].forEach(
         (node) => { node.title = tips[label.textContent] || node.title; }));
-    all('.widget-image').forEach((image) => { image.alt = 'the text says what it shows'; });
+    all('.widget-image').forEach((img) => Object.assign(img, {alt: 'the text says what it shows', draggable: false}));
     all('.noUi-handle').forEach((knob) => { knob.ariaLabel = knob.closest('.widget-slider').firstChild.innerText; });
     const said = root.querySelector('.gan-said'), voice = root.appendChild(document.createElement('div'));
     Object.assign(voice, {ariaLive: 'polite', style: 'position: fixed; clip-path: inset(50%)'});
     const speak = () => { voice.textContent = said.innerText; }, rest = () => { me.wait = setTimeout(speak, 700); };
     new MutationObserver(() => rest(clearTimeout(me.wait))).observe(said, {childList: true, subtree: true});
+    {script}
 })(this)">"""
 
 
-def framed(name: str, said: widgets.Widget, controls: list[widgets.Widget], *rows: widgets.Widget) -> widgets.VBox:
-    """The rows as one widget: keys stay inside, screen readers hear its name and, once it rests, what `said` says."""
+def framed(name: str, said: widgets.Widget, controls: list, *rows: widgets.Widget, script: str = "") -> widgets.VBox:
+    """The rows as one widget: keys stay inside, screen readers hear its name and, once it rests, what `said` says.
+
+    controls: widgets whose tips are shown; script: JavaScript that runs in the page too, where `root` is the widget
+    """
     tips = html.escape(json.dumps({control.description: control.tooltip for control in controls}))
-    script = HANDS.replace("{name}", name).replace("{tips}", tips)
+    script = HANDS.replace("{name}", name).replace("{tips}", tips).replace("{script}", html.escape(script))
     said.add_class("gan-said").tooltip = ""  # without one the page says "null"
     return widgets.VBox([*rows, widgets.HTML(script, tooltip="", layout={"display": "none"})]).add_class("gan-explorer")
 

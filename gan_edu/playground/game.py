@@ -11,30 +11,30 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from gan_edu import data, losses, metrics, models, plots, train
+from gan_edu import data, metrics, plots
 from gan_edu.playground import panel, program, views
 from gan_edu.playground.picture import Picture
 
-BATCH_SIZE = 128
 PROBES = 1000  # fakes that everything is measured on, always of the same noise
 SHOWN, ARROWS = 400, 40
 BETWEEN_RECORDS = 20  # steps
-MODULES = {"torch": torch, "data": data, "losses": losses, "models": models, "train": train}  # that programs import
 
 
 class GANPlayground:
     """The playground: leave it as the last line of a cell, or drive it from code.
 
-    data: a name in `program.TARGETS`; "your letters" with text="..."; or your own points, a tensor (N, 2)
+    data: a name in `program.TARGETS`; "your letters" with text="..."; "your drawing" with drawing="x y, x y"; or your
+        own points, a tensor (N, 2)
     seed: 0 to 9; decides the weights and every random number: two playgrounds with one seed play the same game
-    settings: any of `panel.NEW_GAME` and `panel.SAME_GAME`, for example loss="hinge", g_rate=1e-3, penalty="none"
+    settings: any of `panel.NEW_GAME` and `panel.SAME_GAME`, for example loss="hinge", g_rate=1e-3, penalty="none"; what
+        both players have can be set for both at once: hidden=16 is short for d_hidden=16, g_hidden=16
 
     `controls` are the widgets by name; `history` holds lists of steps, kl and jsd (in nats, between 24 x 24 histograms
     of 10,000 real samples and 1,000 fakes), modes (share covered; NaN where the data have none), good, d_loss, g_loss.
@@ -45,14 +45,13 @@ class GANPlayground:
     _on_stage = None  # one playground plays at a time, or a cell that was run twice would play twice
 
     def __init__(self, data: str | Tensor = "ring", seed: int = 0, **settings):
-        self._points = None if isinstance(data, str) else data
         name = data if isinstance(data, str) else program.OWN
         self.controls = panel.make_controls({"data": name, "seed": seed, **settings})
         self._lock = threading.RLock()  # JupyterLab calls widgets from a thread of their own
         self._loop, self._film = _running_loop(), None
-        self._space = {**MODULES, "points": self._points}
+        self._space = {"points": None if isinstance(data, str) else data}  # what programs know
         self._past, self.setting_up = deque(maxlen=40), False  # what Back can undo, 0.2 to 1.2 MB each
-        self._image, self._text = widgets.Image(format="png"), widgets.Textarea(rows=28, placeholder="The program")
+        self._image, self._text = widgets.Image(format="png"), widgets.Textarea(rows=40, placeholder="The program")
         self._status, self._message = widgets.HTML(tooltip=""), widgets.HTML(tooltip="")
         self.widget = panel.lay_out(self.controls, self._image, widgets.VBox([self._status, self._message]), self._text)
         self.reset()
@@ -68,7 +67,7 @@ class GANPlayground:
     def reset(self) -> None:
         """New weights from the seed, and an empty history."""
         with self._alone():
-            self._run(program.START, program.GAME)
+            self._run(program.IMPORTS, program.START, program.GAME)
             self.target, self._prior = self._space["target"], self._space["prior"]
             self._random = torch.get_rng_state()
             self._noise, self._real = self._prior(PROBES), self.target.sample(10_000)
@@ -78,7 +77,7 @@ class GANPlayground:
             self.steps, self._turn, self._who, self._made, self.diverged = 0, 0, "", 0, False
             self._past.clear()
             self.history = {name: [] for name in ("steps", "kl", "jsd", "modes", "good", "d_loss", "g_loss")}
-            self.say("")
+            self.say(self.controls["drawing"].tooltip if self.settings["data"] == program.DRAWING else "")
             self._record()
             self.draw()
 
@@ -98,8 +97,8 @@ class GANPlayground:
         changes, steps, look_for = panel.PRESETS[preset]
         self.setting_up = True  # or each of the controls would begin a game of its own
         try:
-            for name, value in {**panel.DEFAULTS, **changes}.items():
-                self.controls[name].value = value
+            for name, default in panel.DEFAULTS.items():
+                self.controls[name].value = panel.chosen(changes, name, default)
         finally:
             self.setting_up = False
         self.reset()
@@ -112,8 +111,8 @@ class GANPlayground:
         space = dict(self._space)  # where the program fails, the game of before is still whole
         exec(program.write(self.settings, *parts), space)
         self._space, self.gan = space, space["gan"]
-        self.controls["text"].disabled = self.settings["data"] != program.LETTERS
-        self.controls["penalty_weight"].disabled = self.settings["penalty"] == "none"  # it would do nothing
+        for name, does_something in panel.USED.items():
+            self.controls[name].disabled = not does_something(self.settings)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -129,15 +128,15 @@ class GANPlayground:
     def step(self, n: int = 1, seconds: float = math.inf) -> None:
         """`n` steps of the game, D's moves, then G's; or as many as begin within the given time."""
         who = "D, then G" if self.settings["updates"] == "alternating" else "D and G"
-        self._make(who, self._play_step, n, seconds)
+        self._make(who, "play_step", n, seconds)
 
     def step_discriminator(self, n: int = 1) -> None:
         """D moves `n` times, G stays."""
-        self._make("D", self._move_discriminator, n)
+        self._make("D", "move_discriminator", n)
 
     def step_generator(self, n: int = 1) -> None:
         """G moves `n` times, D stays."""
-        self._make("G", self._move_generator, n)
+        self._make("G", "move_generator", n)
 
     def back(self) -> None:
         """Undo the last call of a step, or the last frame. What then comes, comes as it came."""
@@ -152,7 +151,8 @@ class GANPlayground:
             self.say("")
             self.apply()
 
-    def _make(self, who: str, move: Callable[[], object], n: int, seconds: float = math.inf) -> None:
+    def _make(self, who: str, move: str, n: int, seconds: float = math.inf) -> None:
+        """Call a function of the program `n` times, or as often as fits in the time; remember what was before."""
         with self._alone():
             if self.diverged or n < 1:
                 return
@@ -161,26 +161,13 @@ class GANPlayground:
             torch.set_rng_state(self._random)
             end, before, self._who = time.perf_counter() + seconds, self.steps, who
             while not self.diverged and self.steps < before + n and time.perf_counter() <= end:
-                move()
+                self._space[move]()
                 self.steps += 1
                 if self.steps % BETWEEN_RECORDS == 0:
                     self._record()
             self._random, self._made = torch.get_rng_state(), self.steps - before
             self._record()
             self.draw()
-
-    def _play_step(self):
-        for _ in range(self.settings["d_steps"] - 1):
-            self._move_discriminator()
-        train.train_step(self.gan, self.target.sample(BATCH_SIZE), noise=self._prior(BATCH_SIZE))
-
-    def _move_discriminator(self):
-        fake = self.gan.generate(self._prior(BATCH_SIZE)).detach()
-        train.discriminator_step(self.gan, self.target.sample(BATCH_SIZE), fake)
-
-    def _move_generator(self):
-        fake = self.gan.generate(self._prior(BATCH_SIZE))
-        train.generator_step(self.gan, self.target.sample(BATCH_SIZE), fake)
 
     # --- the film -----------------------------------------------------------------------------------------------
 
@@ -220,8 +207,8 @@ class GANPlayground:
 
     def _next_move(self):
         """Slow motion: D's moves and G's one by one, or both at once where the updates are simultaneous."""
-        d_steps, both = self.settings["d_steps"], self.settings["updates"] == "simultaneous"
-        players = [self.step] if both else [self.step_discriminator] * d_steps + [self.step_generator]
+        now, d, g = self.settings, [self.step_discriminator], [self.step_generator]
+        players = [self.step] if now["updates"] == "simultaneous" else d * now["d_steps"] + g * now["g_steps"]
         players[self._turn % len(players)]()
         self._turn += 1
 
@@ -257,8 +244,7 @@ class GANPlayground:
     def _repr_mimebundle_(self, **kwargs):
         if GANPlayground._on_stage:
             GANPlayground._on_stage.pause()  # shown again, it would play on where nobody sees it
-        bundle = self.widget._repr_mimebundle_(**kwargs)
-        return {**bundle, "text/plain": "The GAN playground: run this cell to play"}
+        return self.widget._repr_mimebundle_(**kwargs) | {"text/plain": "The GAN playground: run this cell to play"}
 
     def _verdict(self):
         modes = len(getattr(self.target, "centers", ()))

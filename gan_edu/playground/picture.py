@@ -12,6 +12,7 @@ from PIL import Image
 
 from gan_edu import plots
 
+PLANE = (0.057, 0.075, 0.4925, 0.855)  # where it lies in the picture: left, bottom, width, height, as parts of it
 CURVE_POINTS = 300  # longer curves are thinned to about as many points
 PANELS = {  # from the bottom: unit, limits, and the curves in it: name in the history, label, colour, line
     "loss": ("loss", None, (("d_loss", "D", plots.D, "-"), ("g_loss", "G", plots.G, "--"))),
@@ -75,7 +76,7 @@ class Picture:
 
     def _make_plane(self):
         edges, moving = (-self.limit, self.limit), {"animated": True}  # animated: left out of the background
-        ax = self.figure.add_axes((0.057, 0.075, 0.4925, 0.855), xlim=edges, ylim=edges)
+        ax = self.figure.add_axes(PLANE, xlim=edges, ylim=edges)
         ax.tick_params(labelsize=8)
         look = {"origin": "lower", "cmap": plots.BELIEF, "vmin": 0, "vmax": 1, "alpha": 0.6}
         heat = ax.imshow(np.zeros((2, 2)), extent=edges * 2, **look, **moving)

@@ -1,6 +1,9 @@
 """The playground's settings as a program: the text that the reader can keep is the text that the playground runs."""
 
-LETTERS, OWN = "your letters", "your points"
+import re
+
+POINT = "(-?[0-9]*[.]?[0-9]+) +(-?[0-9]*[.]?[0-9]+)"  # a drawing is some of these: "x y, x y"
+LETTERS, DRAWING, OWN = "your letters", "your drawing", "your points"
 TARGETS = {
     "ring": "data.ring()",
     "grid": "data.grid()",
@@ -9,6 +12,7 @@ TARGETS = {
     "line": "data.letters('/')",
     "two rings": "data.letters('oo')",
     LETTERS: "data.letters({text!r})",
+    DRAWING: "data.Mixture(torch.tensor({drawn}), std=0.05)",
     OWN: "data.Cloud(data.fit(points))  # `points` is the (N, 2) tensor that you gave to the playground",
 }
 PRIORS = {"normal": "torch.randn(n, {latent_dim})", "uniform": "2 * torch.rand(n, {latent_dim}) - 1"}
@@ -28,35 +32,39 @@ from gan_edu import data, losses, models, train
 START = """
 torch.manual_seed({seed})
 target = {target}
-generator = models.MLPGenerator(latent_dim={latent_dim}, hidden={hidden}, depth={depth})
-discriminator = models.MLPDiscriminator(hidden={hidden}, depth={depth})
-
+generator = models.MLPGenerator(latent_dim={latent_dim}, hidden={g_hidden}, depth={g_depth})
+discriminator = models.MLPDiscriminator(hidden={d_hidden}, depth={d_depth})
 
 def prior(n):
     return {prior_code}
-
 """
 
 GAME = """
 gan = train.GAN(
-    generator,
-    discriminator,
-    loss="{loss}",
+    generator, discriminator, loss="{loss}", updates="{updates}", d_terms=[{terms}], device="cpu",
     g_optimizer={g_optimizer},
     d_optimizer={d_optimizer},
-    updates="{updates}",
-    d_terms=[{terms}],
-    device="cpu",
 )
+d_steps, g_steps, batch_size = {d_steps}, {g_steps}, 128
+
+def move_discriminator():
+    train.discriminator_step(gan, target.sample(batch_size), gan.generate(prior(batch_size)).detach())
+
+def move_generator():
+    train.generator_step(gan, target.sample(batch_size), gan.generate(prior(batch_size)))
+
+def play_step():
+    for _ in range(d_steps - 1):
+        move_discriminator()
+    both = train.train_step(gan, target.sample(batch_size), noise=prior(batch_size))
+    for _ in range(g_steps - 1):
+        move_generator()
+    return both
 """
 
 LOOP = """
-d_steps, batch_size = {d_steps}, 128
 for step in range({steps}):
-    for _ in range(d_steps - 1):  # moves of D alone
-        fake = gan.generate(prior(batch_size)).detach()
-        train.discriminator_step(gan, target.sample(batch_size), fake)
-    last = train.train_step(gan, target.sample(batch_size), noise=prior(batch_size))
+    last = play_step()
 
 samples = gan.sample(noise=prior(1000))
 print(f"losses: D {{last.discriminator:.3f}}, G {{last.generator:.3f}}")
@@ -66,14 +74,14 @@ WHOLE = (IMPORTS, START, GAME, LOOP)
 
 def write(settings: dict, *parts: str, steps: int = 1000) -> str:
     """The given parts of the program with the settings filled in."""
-    optimizer = OPTIMIZERS[settings["optimizer"]]
     penalty = 'losses.penalty("{penalty}", {penalty_weight})'.format(**settings)
+    drawn = [(float(x), float(y)) for x, y in re.findall(POINT, settings["drawing"])] or [(0.0, 0.0)]
     filled = {
-        "target": TARGETS[settings["data"]].format(**settings),
+        "target": TARGETS[settings["data"]].format(**settings, drawn=drawn),
         "prior_code": PRIORS[settings["prior"]].format(**settings),
-        "g_optimizer": optimizer.format(network="generator", rate=settings["g_rate"]),
-        "d_optimizer": optimizer.format(network="discriminator", rate=settings["d_rate"]),
+        "g_optimizer": OPTIMIZERS[settings["g_optimizer"]].format(network="generator", rate=settings["g_rate"]),
+        "d_optimizer": OPTIMIZERS[settings["d_optimizer"]].format(network="discriminator", rate=settings["d_rate"]),
         "terms": "" if settings["penalty"] == "none" else penalty,
         "steps": steps,
     }
-    return "".join(parts).format(**settings, **filled)
+    return "".join(parts).format(**settings | filled)

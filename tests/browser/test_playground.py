@@ -1,110 +1,22 @@
 """The explorers in a real JupyterLab in a real browser: keys stay inside, the game is played by keyboard, all fits."""
 
-import json
 import os
-import shutil
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import contextmanager
 
 import nbformat
 import pytest
 
-from browser import BROWSER, FLAGS
+from browser.page import CONTROL, DOWN, END, ENTER, ESCAPE, UP, browse, free_port, in_a_driven_browser, server
+from gan_edu.playground.picture import PLANE
 
-DRIVER = shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium or chromedriver is not installed")
+pytestmark = in_a_driven_browser
 CELLS = (
     "from gan_edu.playground import DiracExplorer, GANPlayground, MinimaxExplorer\nGANPlayground(hidden=16, depth=1)",
     "MinimaxExplorer()",
     "DiracExplorer()",
 )
-PATIENCE = 180  # seconds; a busy machine starts a kernel slowly
-
-
-class Page:
-    """A browser's page over the WebDriver protocol (W3C), which is JSON over HTTP: no package is needed."""
-
-    def __init__(self, driver: str):
-        self._session = driver
-        options = {
-            "goog:chromeOptions": {"binary": BROWSER, "args": ["--headless=new", "--window-size=1366,900", *FLAGS]}
-        }
-        self._session += "/session/" + self._post("/session", capabilities={"alwaysMatch": options})["sessionId"]
-
-    def _post(self, path, **body):
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self._session + path, json.dumps(body).encode(), headers)
-        return json.load(urllib.request.urlopen(request, timeout=PATIENCE))["value"]
-
-    def open(self, address):
-        self._post("/url", url=address)
-
-    def resize(self, width, height=900):
-        self._post("/window/rect", width=width, height=height)
-        time.sleep(1)
-
-    def run(self, script):
-        """What the JavaScript returns."""
-        return self._post("/execute/sync", script=script, args=[])
-
-    def press(self, *keys):
-        presses = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
-        self._post("/actions", actions=[{"type": "key", "id": "keyboard", "actions": presses}])
-
-    def click(self, selector):
-        place = self.run(
-            f"""const node = document.querySelector(`{selector}`); node.scrollIntoView({{block: 'center'}});
-            const box = node.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2];"""
-        )
-        x, y = map(round, place)
-        moves = [{"type": "pointerMove", "x": x, "y": y, "duration": 0}]
-        moves += [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
-        self._post("/actions", actions=[{"type": "pointer", "id": "mouse", "actions": moves}])
-
-    def wait(self, script):
-        """Until the script returns something true: that."""
-        end = time.time() + PATIENCE
-        while time.time() < end:
-            if value := self.run(script):
-                return value
-            time.sleep(0.2)
-        raise AssertionError(f"never true: {script}")
-
-    def close(self):
-        urllib.request.urlopen(urllib.request.Request(self._session, method="DELETE"), timeout=PATIENCE)
-
-
-@contextmanager
-def server(command, address, **settings):
-    """A server that runs within, and answers at the address."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **settings)
-    try:
-        for _ in range(10 * PATIENCE):
-            if process.poll() is not None:
-                raise RuntimeError(f"it ended with {process.returncode}: {command}")
-            try:
-                urllib.request.urlopen(address, timeout=5)
-                break
-            except OSError:
-                time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 @contextmanager
@@ -113,25 +25,18 @@ def jupyterlab(folder):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, folder / "play.ipynb")
-    lab, driver = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
+    lab = f"http://127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser"]
     command += [f"--port={lab.split(':')[-1]}", "--IdentityProvider.token=", "--LabApp.news_url=None"]
     own = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     places = {"cwd": folder, "env": {**os.environ, **{name: str(folder / name) for name in own}}}
-    with (
-        server(command, lab + "/api/status", **places),
-        server([DRIVER, f"--port={driver.split(':')[-1]}"], driver + "/status"),
-    ):
-        page = Page(driver)
-        try:
-            page.open(lab + "/lab/tree/play.ipynb?reset")
-            page.wait("return !!(window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell'))")
-            page.wait(f"{BOOK}; return book && book.context.sessionContext.session?.kernel?.status == 'idle'")
-            page.run("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-            page.wait("return document.querySelectorAll('.gan-explorer[role=group]').length == 3")
-            yield page
-        finally:
-            page.close()
+    with server(command, lab + "/api/status", **places), browse() as page:
+        page.open(lab + "/lab/tree/play.ipynb?reset")
+        page.wait("return !!(window.jupyterapp && document.querySelector('.jp-Notebook .jp-Cell'))")
+        page.wait(f"{BOOK}; return book && book.context.sessionContext.session?.kernel?.status == 'idle'")
+        page.run("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait("return document.querySelectorAll('.gan-explorer[role=group]').length == 3")
+        yield page
 
 
 BOOK = "const book = window.jupyterapp.shell.currentWidget"
@@ -156,12 +61,12 @@ def steps(page):
 
 def test_keys_stay_in_the_playground(page):
     page.click(".gan-explorer .widget-dropdown select")
-    page.press("\ue00c")  # Escape: closes the menu, the focus stays
+    page.press(ESCAPE)  # closes the menu, the focus stays
     before = cells(page)
-    page.press("\ue015", "\ue013", "r", "x", "m")  # arrows would leave for another cell, r makes a raw one, x cuts
+    page.press(DOWN, UP, "r", "x", "m")  # arrows would leave for another cell, r makes a raw one, x cuts
     assert cells(page) == before
     page.click(".gan-explorer .widget-image")
-    page.press("y", "x", "x", "\ue015")
+    page.press("y", "x", "x", DOWN)
     assert cells(page) == before
     assert page.run(f"{ROOT}; return root.contains(document.activeElement)")
 
@@ -188,6 +93,60 @@ def test_the_whole_game_is_played_by_keyboard(page):
     assert read_aloud.split() == page.run(f"return {SAID}").split()
 
 
+def focus(page, label):
+    named = f"[...root.querySelectorAll('label')].find(node => node.innerText == '{label}')"
+    page.run(f"{ROOT}; document.getElementById({named}.htmlFor).focus()")
+
+
+def drawn(page):
+    return page.run("return document.querySelector('.gan-drawing input').value")
+
+
+def heaps(page, number):
+    """Wait until the game has so many modes."""
+    page.wait(f"return / of {number} modes/.test({SAID})")
+
+
+def test_a_distribution_is_drawn_by_mouse_or_typed(page):
+    left, bottom, width, height = PLANE
+
+    def draw(*points):
+        places = [(left + (x + 1.6) / 3.2 * width, 1 - bottom - (y + 1.6) / 3.2 * height) for x, y in points]
+        page.drag(".gan-explorer .widget-image", *places)
+
+    before = drawn(page)
+    draw((0, 0))
+    assert drawn(page) == before  # the data are a ring
+    focus(page, "data")
+    page.press(END)
+    heaps(page, 3)
+    draw((0, 0))
+    heaps(page, 4)
+    draw((1, 1), (1, 1.2), (1.2, 1.2))
+    heaps(page, 7)
+    draw((1, 1), (1, 1.2))  # what begins on a point takes points away
+    heaps(page, 5)
+    draw((3, 0))  # the curves are no place to draw on
+    assert drawn(page) == before + ", 0 0, 1.2 1.2"
+    focus(page, "drawing")
+    page.press("a", held=CONTROL)
+    page.press(*"0.5 -1.2, 1 1", ENTER)
+    heaps(page, 2)
+    page.press("r", "x")  # letters for the box, no commands for the game or the notebook
+    assert drawn(page).endswith("rx")
+    focus(page, "data")
+    page.press("r")  # the menu goes to the ring
+    heaps(page, 8)
+    assert page.run("return document.querySelector('.gan-drawing input').disabled")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_there_is_no_barrier(page, theme):
+    page.run(f"return window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
+    page.wait(f"return document.body.dataset.jpThemeName == '{theme}'")
+    assert page.barriers(".gan-explorer") == []
+
+
 def test_everything_has_a_name(page):
     assert page.run("return [...document.querySelectorAll('.gan-explorer [title=null]')].length") == 0
     unnamed = """return [...document.querySelectorAll('.gan-explorer :is(select, input, textarea, [role=slider], img)')]
@@ -199,16 +158,16 @@ def test_everything_has_a_name(page):
     assert ["D's rate", "0.001", "D's learning rate"] in page.run(rates)
 
 
-@pytest.mark.parametrize("width", [1366, 1280, 1024, 683, 512])
-def test_nothing_is_cut_or_squeezed(page, width):
-    """With the file browser open down to 1024; the narrow ones are 1366 and 1024 at 200 %, without it."""
-    page.resize(width)
+@pytest.mark.parametrize(("width", "zoom"), [(1366, 1), (1280, 1), (1024, 1), (1366, 2), (1024, 2)])
+def test_nothing_is_cut_or_squeezed(page, width, zoom):
+    """With the file browser open, but where the page is zoomed."""
+    page.resize(width, zoom)
     shown = page.run("return !!document.querySelector('#jp-left-stack:not(.lm-mod-hidden)')")
-    if shown != (width >= 1024):
+    if shown != (zoom == 1):
         page.run("window.jupyterapp.commands.execute('application:toggle-left-area')")
-        time.sleep(1)
+    time.sleep(1)
     sizes = page.run(f"""{ROOT}; const edge = root.parentElement.getBoundingClientRect().right + 1;
-        const nodes = [...root.querySelectorAll('select, button, .widget-checkbox, .widget-image')];
+        const nodes = [...root.querySelectorAll('select, button, .widget-checkbox, .widget-image, .widget-label')];
         return nodes.filter(node => node.offsetParent).map(node => [node.className + node.innerText.slice(0, 20),
             node.getBoundingClientRect().right <= edge && node.scrollWidth <= node.clientWidth + 2,
             node.getBoundingClientRect().width]);""")

@@ -7,7 +7,6 @@ skipped, and say so.
 import functools
 import html
 import http.server
-import json
 import re
 import subprocess
 import sys
@@ -18,20 +17,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from conftest import ROOT, notebook_paths, read_notebook
 
-from browser import BROWSER, FLAGS
+from browser.page import browse, in_a_driven_browser
 
 pytest.importorskip("sphinx_book_theme", reason="the website's tools are not installed: make test-browser")
 PAGES = [path.relative_to(ROOT).with_suffix(".html").as_posix() for path in notebook_paths()]
-in_a_browser = pytest.mark.skipif(not BROWSER, reason="there is no Chromium or Chrome here")
-
-# How far the widest thing of a page reaches out of a window of the width, and what does.
-MEASURE = """<iframe id=page src="{page}" style="width:{width}px;height:900px;border:0"></iframe><pre id=found></pre>
-<script>
-document.getElementById("page").onload = event => {{
-  const root = event.target.contentDocument.documentElement;
-  document.getElementById("found").textContent = JSON.stringify({{over: root.scrollWidth - root.clientWidth}});
-}};
-</script>"""
 
 
 @pytest.fixture(scope="session")
@@ -58,11 +47,10 @@ def address(site):
     server.shutdown()
 
 
-def seen(url: str) -> str:
-    """The page as the browser has it after its scripts ran."""
-    how = ["--headless", "--dump-dom", *FLAGS]
-    how += ["--virtual-time-budget=20000", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no network
-    return subprocess.run([BROWSER, *how, url], capture_output=True, text=True, timeout=120).stdout
+@pytest.fixture(scope="module")
+def page():
+    with browse() as page:
+        yield page
 
 
 def targets(page: Path) -> set[str]:
@@ -103,16 +91,23 @@ def test_what_is_deeper_stands_below_its_chapter(site):
     assert 'href="deeper/02_what_each_loss_follows.html"' in page[: page.index("<article")]  # in the sidebar
 
 
-@in_a_browser
+@in_a_driven_browser
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("page", ["README.html", *(page for page in PAGES if "deeper" not in page)])
-def test_nothing_reaches_out_of_the_window(page, width, site, address):
-    (site / "measure.html").write_text(MEASURE.format(page=page, width=width))
-    found = re.search(r"<pre id=\"found\">(.*?)</pre>", seen(f"{address}/measure.html"))
-    assert found and json.loads(found[1])["over"] <= 0, found
+@pytest.mark.parametrize("path", ["README.html", *(path for path in PAGES if "deeper" not in path)])
+def test_nothing_reaches_out_of_the_window(path, width, page, address):
+    page.resize(width)
+    page.open(f"{address}/{path}")
+    assert page.run("const root = document.documentElement; return root.scrollWidth - root.clientWidth") <= 0
 
 
-@in_a_browser
-def test_the_search_finds_detach(address):
-    found = seen(f"{address}/search.html?q=detach")
-    assert "03_the_training_step.html" in found
+@in_a_driven_browser
+def test_the_search_finds_detach(page, address):
+    page.open(f"{address}/search.html?q=detach")
+    page.wait("return document.querySelector('#search-results').innerHTML.includes('03_the_training_step.html')")
+
+
+@in_a_driven_browser
+@pytest.mark.parametrize("path", ["README.html", "notebooks/04_a_first_gan.html", "search.html?q=detach"])
+def test_there_is_no_barrier(path, page, address):
+    page.open(f"{address}/{path}")
+    assert page.barriers() == []
