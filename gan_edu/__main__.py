@@ -6,6 +6,8 @@ examples:
   python -m gan_edu train mnist --out runs/mnist           the real thing: downloads 10 MB once
   python -m gan_edu train ~/Pictures/cats --steps 5000     your own pictures, a folder or a .zip, made 32x32
   python -m gan_edu train digits --seed 1 --samples s.npz  1,000 samples as numbers: samples (1000, 1, 8, 8) in [-1, 1]
+  python -m gan_edu train moving_digits --out runs/moving  clips of digits that travel and bounce: also samples.gif
+  python -m gan_edu train digits --conditional --samples s.npz   100 of each class, and in `labels` which is which
 
   python -m gan_edu compare --minutes 20                   ten years of GANs on one page, tuned with equal care
 
@@ -18,7 +20,7 @@ happens. New pictures, in Python, from the generator that was written (load only
   import torch, torchvision
   from gan_edu import models
   generator = models.load_generator("runs/digits/generator.pt")
-  pictures = generator(torch.randn(64, generator.latent_dim))
+  pictures = generator(torch.randn(64, generator.latent_dim))  # of a conditional run: generator(noise, labels)
   torchvision.utils.save_image(pictures, "new.png", normalize=True, value_range=(-1, 1))
 """
 
@@ -77,6 +79,8 @@ def _parser():
         "progress.png, losses.png and checkpoint.pt there (default, where --samples is not given either: "
         "runs/DATASET)")  # fmt: skip
     add("--background", metavar="COLOUR", default="white", help="what transparency is laid on (default: white)")
+    add("--conditional", action="store_true", help="tell both players the class (of pictures: the name of their "
+        "subfolder), so that G draws what it is asked for; --samples then holds `labels`, too")  # fmt: skip
     add("--resume", action="store_true", help="go on with the run in the --out folder, from its checkpoint.pt")
     add("--samples", type=Path, metavar="FILE.npz", help="write 1,000 samples there, as `samples` in [-1, 1]")
     ten_years = commands.add_parser("compare", help="ten years of GANs on one page: tune, train, judge nine methods")
@@ -115,8 +119,12 @@ def _train(options) -> int:
     if options.resume or not options.samples:
         options.out = options.out or Path("runs") / runs.name(options.dataset)
     if options.out:
-        runs.saved(options.out, options.resume, options.seed)  # told now, not after all pictures were read
-    images = data.load(options.dataset, options.background)
+        runs.saved(options.out, options.resume, options.seed, options.conditional)  # told before pictures are read
+    options.images = images = data.load(options.dataset, options.background)
+    if options.conditional and images.images.ndim == 5:
+        raise ValueError("clips are not made by class: leave --conditional out")
+    if options.conditional and images.labels is None:
+        raise ValueError(f"{options.dataset} has no labels for --conditional: sort it into subfolders by class")
     device = train.pick_device(options.device)
     if options.samples:  # fails now, not after the training, where nothing can be written
         options.samples.parent.mkdir(parents=True, exist_ok=True)
@@ -128,12 +136,15 @@ def _train(options) -> int:
 def _run(options, images, device) -> int:
     saved = runs.saved(options.out, options.resume, options.seed) if options.out else {}
     size = images.images.shape[-1]
-    tiny = size == 8  # chapter 05's; one thread, because on more, networks this small only lose time
+    tiny = size <= 16  # clips, and chapter 05's; one thread, because on more, networks this small only lose time
     torch.set_num_threads(saved.get("threads", 1 if tiny else torch.get_num_threads()))  # sums of others are others
     # A run goes on by its own recipe, also where it was another device's.
-    recipe = options.recipe = saved.get("recipe") or (recipes.RECIPES[size] if tiny else recipes.fast(device))
+    fresh = (recipes.RECIPES[size] if tiny else recipes.fast(device))._replace(conditional=options.conditional)
+    recipe = options.recipe = saved.get("recipe") or fresh
     seed = saved.get("seed", 0) if options.seed is None else options.seed
     gan, batches = recipes.pictures(images, recipe, seed, device)
+    every = torch.arange(1000, device=gan.device) % max(1, len(images.classes))  # class in turn
+    options.labels = every if recipe.conditional else None
     step = train.train_step if tiny else accelerate.accelerate(gan, batches)
     checkpoint = options.out and options.out / "checkpoint.pt"
     steps = options.steps or recipe.steps
@@ -143,10 +154,12 @@ def _run(options, images, device) -> int:
         checkpoint.unlink(missing_ok=True)  # of a run that never made a step
     if options.out and options.resume == bool(saved):  # what is not known any more is not made up
         runs.write(options.out, saved or runs.settings(options.dataset, images, batches, seed, recipe, gan), steps)
-    print(f"{len(images.images):,} images of {size}x{size}, {steps:,} steps on {gan.device}", flush=True)
+    what = "clips" if images.images.ndim == 5 else "images"
+    print(f"{len(images.images):,} {what} of {size}x{size}, {steps:,} steps on {gan.device}", flush=True)
     try:
+        asked = {"snapshots": 6, "snapshot_condition": None if options.labels is None else options.labels[:64]}
         history = train.train(
-            gan, batches, steps, step=step, snapshots=6, final_rate=recipes.FINAL_RATE, checkpoint=checkpoint
+            gan, batches, steps, step=step, final_rate=recipes.FINAL_RATE, checkpoint=checkpoint, **asked
         )
     except OSError:  # the disk is full, say: the generator is smaller than a checkpoint
         if gan.steps:
@@ -161,8 +174,11 @@ def _run(options, images, device) -> int:
 
 
 def _write_generator(options, gan):
-    (_, channels, size, _), recipe = gan.sample(1).shape, options.recipe
+    (_, *frames, channels, size, _), recipe = options.images.images.shape, options.recipe
     settings = {"size": size, "channels": channels, "latent_dim": recipe.latent_dim, "width": recipe.g_width}
+    settings |= {"frames": frames[0]} if frames else {}
+    if recipe.conditional:
+        settings |= {"classes": len(options.images.classes), "pair": recipe.pair}
     weights = {name: tensor.cpu() for name, tensor in gan.ema.state_dict().items()}
     saved = {"class": type(gan.ema).__name__, "settings": settings, "weights": weights}
     _write(options.out / "generator.pt", lambda file: torch.save(saved, file))
@@ -170,25 +186,29 @@ def _write_generator(options, gan):
 
 def _write_results(options, gan, history):
     """The generator first: it is what the run was for. What draws can fail in many ways, and costs nothing else."""
-    samples = gan.sample(1000).cpu()
+    samples = gan.sample(1000, condition=options.labels).cpu()
     if not samples.isfinite().all():
         raise train.TrainingDiverged("the generator's samples are not finite; nothing was written")
     if options.out:
         _write_generator(options, gan)
     if options.samples:
-        _write(options.samples, lambda file: np.savez_compressed(file, samples=samples.numpy()))
+        labels = {} if options.labels is None else {"labels": options.labels.cpu().numpy()}
+        _write(options.samples, lambda file: np.savez_compressed(file, samples=samples.numpy(), **labels))
     if options.out:
         try:
             with matplotlib.style.context("default"):  # not the reader's: theirs may ask for LaTeX
-                for name, figure in _figures(samples, history):
+                columns = min(len(options.images.classes), 16) if options.recipe.conditional else 8  # each a class
+                for name, figure in _figures(samples, history, columns):
                     _write(options.out / name, lambda file, figure=figure: file.write(plots.png(figure)))
+                if samples.ndim == 5:
+                    _write(options.out / "samples.gif", lambda file: file.write(plots.gif(samples[:32])))
         except Exception as error:
             raise ValueError(f"generator.pt is written, but its pictures are not: {error}") from error
 
 
-def _figures(samples, history):
+def _figures(samples, history, columns):
     figure, ax = plots.panels(width=5, height=5)
-    plots.images(ax, samples[:64])
+    plots.images(ax, samples.flatten(0, -4)[: 8 * columns], columns)  # of clips, a strip in each row
     yield "samples.png", figure
     figure, ax = plots.panels(width=5, height=3)
     plots.losses(ax, history, smooth=max(1, len(history.discriminator) // 200))

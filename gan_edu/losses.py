@@ -166,6 +166,23 @@ PENALTIES: dict[str, Callable] = {  # as functions that a Term can hold
 }
 
 
+def l1(weight: float) -> Term:
+    """How far fakes are from the real samples, which are paired with them: one more term of G's loss (Isola 2017)."""
+    return Term("l1", lambda discriminator, real, fake, condition: (fake - real).abs().mean(), weight)
+
+
+def cycle(generator, weight: float) -> Term:
+    """How far pairs are from where two translations led them: one more term of G's loss (Zhu et al. 2017, eq. 2).
+
+    `generator` is a `models.PairGenerator`. The fakes must come from the real pairs: `generator(generator.swap(real))`.
+    """
+
+    def there_and_back(discriminator, real, fake, condition):
+        return (generator(generator.swap(fake)) - real).abs().mean()
+
+    return Term("cycle", there_and_back, weight)
+
+
 def penalty(name: str, weight: float, every: int = 1) -> Term:
     """The penalty of that name as a term of D's loss: `GAN(..., d_terms=[penalty("r1", 0.5)])`. Raises ValueError."""
     if name not in PENALTIES:

@@ -5,7 +5,7 @@ are decides what is measured: pixels, or the features of a classifier, as FID an
 weights are a download; `train_classifier` makes a small stand-in for them in seconds, from the data themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -195,6 +195,51 @@ def _for_balls(real: Tensor, fake: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
     return _flatten(real, fake, more_than=k)
+
+
+def class_spread(samples: Tensor, labels: Tensor) -> float:
+    """How far apart two samples of one class are on average, the mean over the classes of `labels` (N,).
+
+    One picture for each class has 0; compare with real samples, as many of each class.
+
+    Raises:
+        ValueError: for shapes that do not match, a class with one sample only, or values that are not finite.
+    """
+    samples, _ = _flatten(samples, samples)
+    values, counts = labels.unique(return_counts=True)
+    if len(labels) != len(samples) or counts.min() < 2:
+        raise ValueError(f"needs a label for each of {len(samples)} samples, and two samples or more of each class")
+    return sum(torch.pdist(samples[labels == value]).mean().item() for value in values) / len(values)
+
+
+def path_length(walk: Callable[[Tensor], Tensor], places: Tensor, step: float = 1e-2) -> float:
+    """The mean squared speed of a walk at `places` (N, 1) in [0, 1): |walk(t + step) - walk(t)|^2 / step^2.
+
+    `walk` maps places to samples (N, ...), of N ways. The slowest and the fastest 1 % are left out.
+
+    Source: Karras et al. 2019, section 4.1 (which measures with a network's distance instead of the Euclidean one).
+    """
+    speeds = (walk(places + step) - walk(places)).detach().flatten(1).double().square().sum(1) / step**2
+    return speeds.sort().values[len(speeds) // 100 : len(speeds) - len(speeds) // 100].mean().item()
+
+
+def centroids(clips: Tensor) -> Tensor:
+    """The centre of what is bright in each frame of clips (N, T, C, H, W): (N, T, 2), pixels right of, and below, 0."""
+    ink = (clips.mean(2) + 1).clamp(min=1e-6)
+    sums = ink.sum(2), ink.sum(3)  # of the columns, and of the rows
+    return torch.stack([(s * torch.arange(s.shape[2], device=s.device)).sum(2) / s.sum(2) for s in sums], dim=2)
+
+
+def centred(clips: Tensor) -> Tensor:
+    """The frames of square clips (N, T, C, H, H), each moved so that its centroid is in the middle: (N T, C, H, H).
+
+    So a classifier can read what is there wherever it is. What comes in from beyond the edge is black.
+    """
+    frames, edge = clips.flatten(0, 1), clips.shape[-1]
+    to_middle = torch.eye(2, 3, device=clips.device).repeat(len(frames), 1, 1)
+    to_middle[:, :, 2] = (2 * centroids(clips).flatten(0, 1) + 1) / edge - 1
+    grid = functional.affine_grid(to_middle, frames.shape, align_corners=False)
+    return functional.grid_sample(frames + 1, grid, align_corners=False) - 1
 
 
 def nearest(samples: Tensor, reference: Tensor) -> Nearest:

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
+from PIL import Image
 from torch import Tensor
 
 # From the palette of Okabe and Ito (2008), told apart by colour-blind readers; markers and lines tell the rest in grey.
@@ -192,16 +193,41 @@ def images(ax: Axes, batch: Tensor, columns: int = 8, title: str = "") -> None:
     """
     if batch.dim() != 4 or batch.shape[1] not in (1, 3):
         raise ValueError(f"images must be (N, 1, H, W) or (N, 3, H, W), not {tuple(batch.shape)}")
-    columns = min(columns, len(batch))
-    rows = len(batch) // columns
-    tiles = _array(batch[: rows * columns]).clip(-1, 1) / 2 + 0.5
-    channels, height, width = tiles.shape[1:]
-    tiles = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=1.0)
-    tiles = tiles.reshape(rows, columns, channels, height + 1, width + 1).transpose(0, 3, 1, 4, 2)
-    picture = tiles.reshape(rows * (height + 1), columns * (width + 1), channels)[:-1, :-1]
-    ax.imshow(picture.squeeze(-1) if channels == 1 else picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    ax.imshow(_sheet(batch, columns), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     ax.set_axis_off()
     ax.set_title(title, fontsize=10)
+
+
+def strip(ax: Axes, clips: Tensor, title: str = "") -> None:
+    """Clips (N, T, C, H, W) in [-1, 1] as a film strip: a row for each clip, time goes to the right."""
+    images(ax, clips.flatten(0, 1), clips.shape[1], title)
+
+
+def gif(clips: Tensor, columns: int = 8, zoom: int = 4, pause: int = 150) -> bytes:
+    """Clips (N, T, C, H, W) in [-1, 1], side by side in rows, as the bytes of one GIF that plays for ever.
+
+    zoom: the edge of a pixel on the screen; pause: how long a frame stands, in thousandths of a second
+    """
+    sheets = [(255 * _sheet(frames, columns)).astype(np.uint8) for frames in clips.unbind(1)]
+    first, *later = [Image.fromarray(sheet.repeat(zoom, 0).repeat(zoom, 1)) for sheet in sheets]
+    first.save(buffer := io.BytesIO(), "GIF", save_all=True, append_images=later, duration=pause, loop=0)
+    return buffer.getvalue()
+
+
+def film(clips: Tensor, caption: str, columns: int = 8, zoom: int = 4) -> None:
+    """Display clips as a film that plays, and under it its caption."""
+    source = f"data:image/gif;base64,{b64encode(gif(clips, columns, zoom)).decode()}"
+    display({"text/html": f'<img alt="{caption}" src="{source}">', "text/plain": caption}, raw=True)
+    display({"text/markdown": f"*{caption}*"}, raw=True)
+
+
+def strips(rows: dict[str, Tensor], caption: str, first: int = 10) -> None:
+    """Show the first pictures of each {name: batch (N, C, H, W)} as a row behind its name, and the caption below."""
+    figure, axes = panels(1, len(rows), width=7, height=0.72)
+    for ax, (name, batch) in zip(np.atleast_1d(axes), rows.items(), strict=True):
+        images(ax, batch[:first], first)
+        ax.text(-1, batch.shape[2] / 2, name, ha="right", va="center", fontsize=9)
+    show(figure, caption)
 
 
 def numbers(ax: Axes, values: Tensor, groups: Tensor, title: str = "") -> None:
@@ -257,13 +283,25 @@ def film_strip(history, columns: int = 8, rows: int = 2, which: Sequence[int] | 
             points(ax, fake=batch, limit=1.6)
             ax.set_axis_off()
         else:
-            images(ax, batch[: columns * rows], columns)
+            images(ax, batch.flatten(0, -4)[: columns * rows], columns)  # of clips the frames
         ax.set_title(f"step {step:,}", fontsize=9)
     return figure
 
 
 def _is_number(text: str) -> bool:
     return text.lstrip("-+<>~ ").replace(",", "").rstrip("%× ").replace(".", "", 1).replace("e-", "").isdigit()
+
+
+def _sheet(batch: Tensor, columns: int) -> np.ndarray:
+    """A batch (N, C, H, W) as one picture (height, width) or (height, width, 3) with values in [0, 1]."""
+    columns = min(columns, len(batch))
+    rows = len(batch) // columns
+    tiles = _array(batch[: rows * columns]).clip(-1, 1) / 2 + 0.5
+    channels, height, width = tiles.shape[1:]
+    tiles = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=1.0)
+    tiles = tiles.reshape(rows, columns, channels, height + 1, width + 1).transpose(0, 3, 1, 4, 2)
+    picture = tiles.reshape(rows * (height + 1), columns * (width + 1), channels)[:-1, :-1]
+    return picture.squeeze(-1) if channels == 1 else picture
 
 
 def _array(values) -> np.ndarray:

@@ -8,10 +8,14 @@ from gan_edu.accelerate import pick_precision
 from gan_edu.data import Batches, Images, Mixture
 from gan_edu.losses import penalty
 from gan_edu.models import (
+    ClipDiscriminator,
+    ClipGenerator,
+    ConditionalGenerator,
     DCGANDiscriminator,
     DCGANGenerator,
     MLPDiscriminator,
     MLPGenerator,
+    ProjectionDiscriminator,
     SubpixelDiscriminator,
     SubpixelGenerator,
     TutorialDiscriminator,
@@ -46,6 +50,7 @@ def _game(generator, discriminator, rates, betas=(0.9, 0.999), eps=1e-8, **setti
 PAIRS = {
     "dcgan": (DCGANGenerator, DCGANDiscriminator),
     "subpixel": (SubpixelGenerator, SubpixelDiscriminator),
+    "clips": (ClipGenerator, ClipDiscriminator),
     "tutorial": (  # whose width is fixed
         lambda size, channels, *_: TutorialGenerator(size, channels),
         lambda size, channels, *_: TutorialDiscriminator(size, channels),
@@ -70,11 +75,14 @@ class Recipe(NamedTuple):
     r1_every: int = 4
     ema_warmup: bool = False
     pair: str = "dcgan"
+    conditional: bool = False  # are both players told the class?
 
 
-# By the edge of the images in pixels. The DCGAN pair of chapter 05:
+# By the edge of the images in pixels. The DCGAN pair of chapter 05, and at 16 the clips of chapter 13:
+CLIPS = {"latent_dim": 24, "batch_size": 32, "ema": 0.99, "ema_warmup": True, "pair": "clips"}
 RECIPES = {
     8: Recipe(steps=2000, g_width=32, d_width=64, r1_weight=0.5),
+    16: Recipe(steps=1500, g_width=32, d_width=32, r1_weight=0.5, **CLIPS),
     28: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
 }
 # The fast pair of chapter 06, for images of 28x28 and 32x32:
@@ -104,12 +112,19 @@ def fast(device: torch.device | str = "cpu") -> Recipe:
 
 
 def pictures(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
-    """A new pair for images of this shape, and their shuffled batches; on the seed, see `plane`."""
+    """A new pair for images of this shape, and their shuffled batches; on the seed, see `plane`.
+
+    Where the recipe is conditional, the labels come with the batches. Raises ValueError where there are none.
+    """
+    if recipe.conditional and images.labels is None:
+        raise ValueError("a conditional GAN needs labels, and these pictures have none: sort them into subfolders")
     torch.manual_seed(seed)
-    channels, size = images.images.shape[1:3]
-    new_generator, new_discriminator = PAIRS[recipe.pair]
-    generator = new_generator(size, channels, recipe.latent_dim, recipe.g_width)
-    discriminator = new_discriminator(size, channels, recipe.d_width)
+    *frames, channels, size, _ = images.images.shape[1:]  # clips have frames
+    pair, more = PAIRS[recipe.pair], tuple(frames)
+    if recipe.conditional:
+        pair, more = (ConditionalGenerator, ProjectionDiscriminator), (len(images.classes), recipe.pair)
+    generator = pair[0](size, channels, recipe.latent_dim, recipe.g_width, *more)
+    discriminator = pair[1](size, channels, recipe.d_width, *more)
     gan = _game(
         generator,
         discriminator,
@@ -122,7 +137,8 @@ def pictures(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto"
         device=device,
     )
     batch_size = min(recipe.batch_size, len(images.images))
-    return gan, Batches(images.images, batch_size=batch_size, device=gan.device, seed=seed)
+    tensors = (images.images, images.labels) if recipe.conditional else (images.images,)
+    return gan, Batches(*tensors, batch_size=batch_size, device=gan.device, seed=seed)
 
 
 def tutorial(images: Images, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:

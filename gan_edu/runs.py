@@ -40,7 +40,7 @@ def hold(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def saved(folder: Path, resume: bool, seed: int | None) -> dict:
+def saved(folder: Path, resume: bool, seed: int | None, conditional: bool = False) -> dict:
     """The settings of the run that is to go on. Raises ValueError where there is none, or one that nobody asked for."""
     found = {}
     with suppress(OSError, ValueError, TypeError, KeyError):  # an old run has none; a damaged file tells nothing
@@ -50,6 +50,8 @@ def saved(folder: Path, resume: bool, seed: int | None) -> dict:
         raise ValueError(f"there is no {folder / 'checkpoint.pt'} to go on with: leave --resume out to begin")
     if resume and seed not in (None, found.get("seed", seed)):
         raise ValueError(f"the run in {folder} has --seed {found['seed']}: leave --seed out, or name another --out")
+    if resume and conditional and found and not found["recipe"].conditional:
+        raise ValueError(f"the run in {folder} is not --conditional: leave that out, or name another --out")
     if not resume and _is_run(folder):
         about = f" on {found['data']['name']}" if found else ""
         raise ValueError(f"{folder} holds a run{about}: add --resume to go on with it, or name another --out")

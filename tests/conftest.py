@@ -35,6 +35,9 @@ CHAPTERS = [
     "08_taming_the_game",
     "09_measuring_gans",
     "10_the_clinic",
+    "11_steering_generation",
+    "12_from_image_to_image",
+    "13_video",
 ]
 DEEPER = [f"deeper/{path.stem}" for path in sorted((ROOT / "notebooks" / "deeper").glob("*.ipynb"))]
 

@@ -38,6 +38,22 @@ def test_out_holds_pictures_and_a_generator_that_can_be_loaded(tmp_path):
     assert (out / "samples.png").stat().st_mode & 0o444 == 0o444 & ~_umask()
 
 
+def test_clips_are_trained_on_played_loaded_and_gone_on_with(tmp_path):
+    out, samples = tmp_path / "moving", tmp_path / "s.npz"
+    command = ["train", "moving_digits", "--out", str(out), "--samples", str(samples)]
+    assert main([*command, "--steps", "3"]) == 0
+    with np.load(samples) as file:
+        clips = file["samples"]
+    assert clips.shape == (1000, 8, 1, 16, 16) and clips.dtype == np.float32 and np.abs(clips).max() <= 1
+    with Image.open(out / "samples.gif") as film:
+        assert film.n_frames == 8
+    assert (out / "samples.gif").stat().st_size < 300_000 and Image.open(out / "samples.png").size[0] >= 400
+    generator = models.load_generator(out / "generator.pt")
+    assert generator(torch.zeros(2, generator.latent_dim)).shape == (2, 8, 1, 16, 16)
+    assert main(["train", "moving_digits", "--out", str(out), "--resume", "--steps", "5"]) == 0
+    assert (out / "progress.png").exists()
+
+
 def test_resume_goes_on_where_the_run_was_stopped_bit_for_bit(tmp_path, monkeypatch):
     def stop_at_600(gan, *arguments, **keywords):
         if gan.steps == 600:
@@ -99,6 +115,7 @@ def test_a_folder_of_pictures_is_trained_on(tmp_path):
         (["train", "digits", "--samples", ".", "--steps", "1"], (".npz",)),
         (["train", "digits", "--device", "gpu", "--out", "runs"], ("gpu",)),
         (["train", "digits", "--resume"], ("checkpoint.pt", "--resume")),
+        (["train", "moving_digits", "--conditional", "--out", "runs"], ("clips", "--conditional")),
     ],
 )
 def test_bad_input_gets_one_line_and_leaves_nothing_behind(arguments, told, tmp_path, monkeypatch, capsys):

@@ -52,6 +52,12 @@ def test_source_is_shown_in_colour_and_as_it_is(shown):
     assert shown[1]["text/plain"] == code and f"The rest</summary>\n\n```python\n{code}\n" in shown[1]["text/markdown"]
 
 
+def test_strips_name_each_row_and_show_its_first_pictures(shown):
+    plots.strips({"given": torch.zeros(5, 1, 4, 4), "made": torch.ones(5, 3, 4, 4)}, "two rows", first=3)
+    picture, caption = shown
+    assert picture["text/plain"] == "two rows" and caption["text/markdown"] == "*two rows*"
+
+
 def contrast_on_white(color: str) -> float:
     """The contrast ratio of WCAG 2 against white: 1 to 21."""
     channels = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color)]

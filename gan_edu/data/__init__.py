@@ -1,6 +1,8 @@
-"""Where the data comes from: mixtures of Gaussians, image data sets, and batches of them."""
+"""Where the data comes from: mixtures of Gaussians, image data sets, what moves, and batches of them."""
 
 from gan_edu.data.batches import Batches
+from gan_edu.data.clips import SPEEDS, bouncing, moving_digits, place
+from gan_edu.data.domains import hue_of, paint, slant
 from gan_edu.data.images import (
     DATASETS,
     DataNotFound,

@@ -22,4 +22,7 @@ from gan_edu.exercises.chapter_07 import (
 from gan_edu.exercises.chapter_08 import check_lazy_r1, check_mended_losses, check_stretch, leaky_losses
 from gan_edu.exercises.chapter_09 import check_my_precision, check_referee, check_zero_distance, frauds
 from gan_edu.exercises.chapter_10 import check_four_patients, check_mended_cost, check_spread
+from gan_edu.exercises.chapter_11 import check_blind_layers, check_class_logits, check_invert
+from gan_edu.exercises.chapter_12 import check_field, check_share, check_translators
+from gan_edu.exercises.chapter_13 import check_forge, check_sick_videos, check_windows, sick_clips, suspects
 from gan_edu.exercises.core import Mark, outcome, predict, progress

@@ -1,8 +1,9 @@
 """The game: `game` holds the players, `step` what they do in one step, `loop` the run, `symptoms` what ails it.
 
-Taught in chapter 03; symptoms in chapter 10.
+Taught in chapter 03; symptoms in chapter 10; `cycle`, the step of two translators, in chapter 12.
 """
 
+from gan_edu.train.cycle import cycle_step
 from gan_edu.train.game import COUNTS, GAN, UPDATES, pick_device, set_rate
 from gan_edu.train.loop import History, TrainingDiverged, train
 from gan_edu.train.step import (

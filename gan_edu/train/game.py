@@ -5,6 +5,7 @@ import functools
 import inspect
 import sys
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -29,11 +30,13 @@ class GAN:
     ema: the decay, in [0, 1), of a moving average of G's weights that `sample` then uses; None for no average
     ema_warmup: begin with a smaller decay, (1 + t) / (10 + t) after t steps, so that G's first, random weights are
         forgotten soon
-    latent_dim: by default the generator's own `latent_dim`
+    latent_dim: by default the generator's own `latent_dim`; asked for only when noise is drawn
     device: "auto" is the GPU where there is one that computes, else the CPU: `pick_device`
+    prior: a function of n that draws n inputs of G, for example pictures of another domain; by default a standard
+        normal (n, latent_dim)
 
     Raises ValueError for an unknown loss, kind of updates or device, an optimizer of other parameters than its
-    player's, a decay outside [0, 1), or a generator without `latent_dim` where none is given.
+    player's, or a decay outside [0, 1).
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class GAN:
         ema_warmup: bool = False,
         latent_dim: int | None = None,
         device: str | torch.device = "auto",
+        prior: Callable[[int], Tensor] | None = None,
     ):
         if updates not in UPDATES:
             raise ValueError(f"updates is {updates!r}; choose one of {', '.join(UPDATES)}")
@@ -67,15 +71,22 @@ class GAN:
         self.ema_moves = torch.zeros((), device=self.device)  # on the device, so that a captured graph counts too
         self.ema = None if ema is None else copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.latent_dim = getattr(generator, "latent_dim", None) if latent_dim is None else latent_dim
-        if self.latent_dim is None:
-            raise ValueError("the generator has no `latent_dim`: say how much noise it takes, GAN(..., latent_dim=2)")
+        self.prior = self._normal if prior is None else prior
         self.steps = 0  # `train_step`s so far
         self.d_moves, self.g_moves = 0, 0  # of each player; terms with `every` > 1 follow them
         self.one_batch = False  # do real samples and fakes pass through D as one batch, where D moves alone?
         self.precision = "float32"  # of the networks in a step; set by `accelerate`, and kept with a checkpoint
 
     def sample_noise(self, n: int) -> Tensor:
-        """`n` draws from the prior, a standard normal: (n, latent_dim), of the generator's dtype."""
+        """`n` draws from the prior; the standard normal is (n, latent_dim), of the generator's dtype.
+
+        Raises ValueError where that is asked of a generator without `latent_dim`, and none was given.
+        """
+        return self.prior(n).to(self.device)
+
+    def _normal(self, n):
+        if self.latent_dim is None:
+            raise ValueError("the generator has no `latent_dim`: say how much noise it takes, GAN(..., latent_dim=2)")
         return torch.randn(n, self.latent_dim, device=self.device, dtype=next(self.generator.parameters()).dtype)
 
     def generate(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
@@ -162,6 +173,9 @@ def _advice(network, x, condition):
         return f"takes tensors, not {type(x).__name__}: torch.as_tensor(x, dtype=torch.float32)"
     if condition is not None and len(inspect.signature(network.forward).parameters) < 2:
         return "takes no condition: let the batches hold real samples alone, as Batches(images) does, without labels"
+    needed = [p for p in inspect.signature(network.forward).parameters.values() if p.default is p.empty]
+    if condition is None and len(needed) > 1:
+        return "takes a condition as well: Batches(images, labels) to train, sample(condition=labels) to draw"
     own = next((parameter.dtype for parameter in network.parameters()), x.dtype)
     return None if x.dtype == own else f"computes in {own} but was given {x.dtype}: use data.to({own})"
 

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from gan_edu import checkpoints
 from gan_edu.train.game import GAN, set_rate
 from gan_edu.train.step import StepLosses, discriminator_step, train_step
-from gan_edu.train.symptoms import tell
+from gan_edu.train.symptoms import probe, tell
 
 
 class TrainingDiverged(FloatingPointError):
@@ -257,16 +257,15 @@ def _look(gan, real, condition):
             raise ValueError(f"the {name} is frozen and cannot learn: call gan.{name}.requires_grad_(True)")
     if not real.is_floating_point():
         return
-    noise = torch.linspace(-1e6, 1e6, len(real) * gan.latent_dim).view(len(real), -1)  # not the run's random numbers
-    fake = gan.sample(noise=noise.to(next(gan.generator.parameters())), condition=condition)
+    fake = gan.sample(noise=1e6 * probe(gan, len(real)), condition=condition)
     bounded, low, high = fake.abs().max() <= 1, real.min().item(), real.max().item()
     if (bounded or real.ndim == 4) and max(-low, high) > 1.001:
         warnings.warn(f"the data reach from {low:.3g} to {high:.3g}: scale them to [-1, 1], as samples", stacklevel=6)
     elif bounded and fake.min() < 0 <= low:
         warnings.warn("data have no negative values, samples have, as after a tanh: take 2 * data - 1", stacklevel=6)
-    probe = copy.copy(gan)
-    probe.discriminator = copy.deepcopy(gan.discriminator).eval()
-    logits = torch.cat([probe.judge(samples, condition) for samples in (real, 1e6 * real, -1e6 * real)])
+    still = copy.copy(gan)
+    still.discriminator = copy.deepcopy(gan.discriminator).eval()
+    logits = torch.cat([still.judge(samples, condition) for samples in (real, 1e6 * real, -1e6 * real)])
     if logits.min() >= 0 and logits.max() <= 1:
         warnings.warn("D's outputs lie in [0, 1], as after a sigmoid: return logits, which losses take", stacklevel=6)
 

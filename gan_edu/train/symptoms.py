@@ -15,6 +15,14 @@ class Symptom(UserWarning):
     """A run shows a sign of an illness; the message says where to look."""
 
 
+def probe(gan: GAN, n: int) -> Tensor:
+    """`n` inputs of G that cost the run none of its random numbers."""
+    dice = checkpoints.random_state()
+    noise = gan.prior(n).to(gan.device)
+    checkpoints.set_random_state(dice)
+    return noise
+
+
 @torch.no_grad()
 def tell(gan: GAN, real: Tensor, condition: Tensor | None, told: set[str]) -> None:
     """Warn of each symptom that was not `told` yet in this run, after a step on this batch; the run stays as it is.
@@ -22,12 +30,11 @@ def tell(gan: GAN, real: Tensor, condition: Tensor | None, told: set[str]) -> No
     It waits for the device, so `train` looks every few hundred steps only.
     """
     modes = {module: module.training for network in gan.networks().values() for module in network.modules()}
-    noise = torch.randn(len(real), gan.latent_dim, generator=torch.Generator().manual_seed(0))  # not the run's dice
-    dice = checkpoints.random_state()  # some networks draw even in evaluation mode
+    noise, dice = probe(gan, len(real)), checkpoints.random_state()  # some networks draw even in evaluation mode
     for module in modes:
         module.training = False  # batch norm neither learns from a look nor sees one sample through the others
     try:
-        fake = gan.generate(noise.to(next(gan.generator.parameters())), condition)
+        fake = gan.generate(noise, condition)
         logits = torch.cat([gan.judge(real, condition), gan.judge(fake, condition)])
     finally:
         for module, mode in modes.items():

@@ -1,0 +1,102 @@
+"""The exercises of chapter 13: windows of k frames, a forgery that two frames cannot tell, and four sick videos."""
+
+import torch
+from torch import Tensor
+
+from gan_edu import data
+from gan_edu.exercises.core import call, exercise, require, require_diagnoses
+
+FRAMES = 8
+
+
+def suspects() -> Tensor:
+    """Three clips (3, 8, 1, 16, 16), one of them real; the two others are frames of real clips in another order."""
+    clips = data.moving_digits(3, seed=44).images
+    orders = torch.tensor([[3, 4, 5, 4, 3, 2, 3, 4], [5, 0, 3, 7, 1, 6, 2, 4], list(range(FRAMES))])
+    return clips[torch.arange(3)[:, None], orders]
+
+
+@exercise("13.1 Windows")
+def check_windows(windows) -> str:
+    """All stretches of k neighbouring frames, in the order of time."""
+    for n, frames, k in ((3, 8, 2), (2, 8, 3), (4, 6, 1), (2, 5, 5)):
+        tracks = torch.arange(n * frames, dtype=torch.float32).view(n, frames)
+        right, found = tracks.unfold(1, k, 1), torch.as_tensor(call(windows, tracks.clone(), k))
+        shape, wanted = tuple(found.shape), (n, frames - k + 1, k)
+        where = f"For tracks ({n}, {frames}) and k = {k}"
+        for made, hint in (
+            (shape == (n, frames // k, k) != wanted, "Windows overlap: the next one begins one frame later, not k."),
+            (shape == (n, k, frames - k + 1) != wanted, "The last two axes are swapped: (N, windows, k)."),
+            (shape == (n, frames - k, k), "One window is missing: the last one ends with the last frame."),
+            (shape == (n * (frames - k + 1), k) != wanted, "Keep each track's windows together: (N, windows, k)."),
+            (shape != wanted, f"{where} yours has the shape {shape}; it should be {wanted}."),
+            (not torch.equal(found.float(), right), f"{where} the shape is right, but a window holds other frames."),
+        ):
+            require(not made, hint)
+    return "That is what a convolution with a kernel of k frames sees."
+
+
+def _histogram(x: Tensor, dim: int) -> Tensor:
+    """How often windows of `dim` frames, as position and differences, fall into boxes; each difference has 12."""
+    parts, boxes = x.unfold(1, dim, 1).flatten(0, 1), 0
+    for i in range(dim):
+        boxes = boxes * 12 + ((parts[:, 0] + 1) * 6).floor().clamp(0, 11).long()
+        parts = parts.diff(dim=1) if i < dim - 1 else parts
+    return torch.bincount(boxes, minlength=12**dim) / len(boxes)
+
+
+def _apart(made: Tensor, real: Tensor, dim: int) -> float:
+    return (_histogram(made, dim) - _histogram(real, dim)).abs().sum().item() / 2
+
+
+@exercise("13.2 A forgery for two frames")
+def check_forge(forge) -> str:
+    """Pairs of neighbours as in real tracks, triples not."""
+    random = torch.Generator().manual_seed(0)
+    given, real = (data.bouncing(6000, FRAMES, generator=random).squeeze(2) for _ in range(2))
+    made = torch.as_tensor(call(forge, given.clone()))
+    require(made.ndim == 2 and made.shape[1] == FRAMES and len(made) >= 1000, "Return tracks (N, 8), as many as given.")
+    require(made.isfinite().all(), "Some positions are NaN or infinite.")
+    made = made.float()
+    positions, pairs, triples = (_apart(made, real, dim) for dim in (1, 2, 3))
+    steps = (made.diff(dim=1).abs().mean() - real.diff(dim=1).abs().mean()).item()
+    for wrong, hint in (
+        (positions > 0.05, "One frame is enough to tell yours: points are where real ones seldom are."),
+        (steps > 0.02, "Two frames are enough to tell yours: its steps are too long. Neighbours must stay neighbours."),
+        (steps < -0.02, "Two frames are enough to tell yours: its steps are too short. Does a frame stand still?"),
+        (pairs > 0.05, "The steps are as long as real ones, but they start at the wrong places: near a wall, say."),
+        (triples < 0.1, "No D can tell yours: they are real tracks, or as good as. Something must turn in mid-air."),
+    ):
+        require(not wrong, hint)
+    return f"Pairs are {pairs:.2f} apart (real ones 0.02), triples {triples:.2f}."
+
+
+WORDS = ("no judge of clips", "no judge of frames", "content drawn anew", "one motion for all")
+SIGNS = {
+    "no judge of clips": "each frame is a good picture, and it is one digit; but how far does it go in one frame?",
+    "no judge of frames": "it moves as it should. Would you know what it is, if you saw one frame?",
+    "content drawn anew": "the place moves as it should. Is it the same digit all the time?",
+    "one motion for all": "each clip alone is perfect. Compare the clips with each other.",
+}
+PATIENTS = ("content drawn anew", "one motion for all", "no judge of frames", "no judge of clips")
+
+
+def sick_clips() -> Tensor:
+    """Clips of four patients, three of each, (4, 3, 8, 1, 16, 16), made by hand from real digits."""
+    random = torch.Generator().manual_seed(6)
+    digits, tracks = data.digits().images[:200], data.bouncing(3, FRAMES, 2, random)
+    chosen = digits[torch.randint(200, (3,), generator=random)]
+    anew = digits[torch.randint(200, (3, FRAMES), generator=random)]
+    frames = torch.stack([data.place(part, tracks[:, i : i + 1], 16) for i, part in enumerate(anew.unbind(1))], 1)
+    smeared = torch.nn.functional.avg_pool2d(anew[:, 0] + 0.3 * anew[:, 1:4].mean(1), 5, 1, 2).clamp(-1, 1)
+    nowhere = 2 * torch.rand(3, FRAMES, 2, generator=random) - 1
+    clips = [frames.squeeze(2), data.place(chosen, tracks[:1].expand(3, -1, -1), 16)]
+    clips += [data.place(smeared, tracks, 16), data.place(chosen, nowhere, 16)]
+    return torch.stack(clips)
+
+
+@exercise("13.3 Four sick videos")
+def check_sick_videos(my_diagnoses) -> str:
+    """What ails each patient, in order."""
+    require_diagnoses(my_diagnoses, PATIENTS, WORDS, SIGNS)
+    return "All four. Two of them no single clip, or no single frame, could show."

@@ -1,0 +1,54 @@
+"""Typical wrong answers to the exercises of chapter 13, each with a part of the hint that it must get."""
+
+
+def _windows(line):
+    return f"def windows(tracks, k):\n    return {line}\n"
+
+
+def _forge(*lines):
+    return "\n    ".join(["def forge(tracks):", *lines])
+
+
+def _four(*words):
+    return f"my_diagnoses = {list(words)}"
+
+
+CLIPS, FRAMES, ANEW, ONE = "no judge of clips", "no judge of frames", "content drawn anew", "one motion for all"
+
+WRONG = {
+    "check_windows": [
+        ("side by side", _windows("tracks[:, : tracks.shape[1] // k * k].unflatten(1, (-1, k))"), "overlap"),
+        ("swapped", _windows("tracks.unfold(1, k, 1).transpose(1, 2)"), "swapped"),
+        (
+            "one too few",
+            _windows("torch.stack([tracks[:, t : t + k] for t in range(tracks.shape[1] - k)], dim=1)"),
+            "ends with the last frame",
+        ),
+        (
+            "all in one row",
+            _windows("torch.cat([tracks[:, t : t + k] for t in range(tracks.shape[1] - k + 1)])"),
+            "together",
+        ),
+        ("the first alone", _windows("tracks[:, :k]"), "it should be"),
+        ("backwards", _windows("tracks.unfold(1, k, 1).flip(2)"), "other frames"),
+    ],
+    "check_forge": [
+        ("real ones", _forge("return tracks"), "they are real tracks"),
+        (
+            "shuffled",
+            _forge("return tracks[:, [5, 0, 3, 7, 1, 6, 2, 4]]"),
+            "too long",
+        ),
+        ("each frame twice", _forge("return tracks[:, :4].repeat_interleave(2, dim=1)"), "too short"),
+        ("noise", _forge("return 0.3 * torch.randn_like(tracks)"), "One frame"),
+        ("a row too short", _forge("return tracks[:, :5]"), "(N, 8)"),
+    ],
+    "check_sick_videos": [
+        ("jumps and blots swapped", _four(ANEW, ONE, CLIPS, FRAMES), "if you saw one frame"),
+        ("anew and jumps swapped", _four(CLIPS, ONE, FRAMES, ANEW), "the same digit all the time"),
+        ("nothing seen in the second", _four(ANEW, CLIPS, FRAMES, ONE), "Compare the clips"),
+        ("the last one", _four(ANEW, ONE, FRAMES, ONE), "how far does it go in one"),
+        ("three of them", _four(ANEW, ONE, FRAMES), "Four words"),
+        ("another word", _four(ANEW, ONE, "no judge", CLIPS), "not among the words"),
+    ],
+}
