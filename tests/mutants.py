@@ -67,6 +67,17 @@ MUTANTS = (
            "test_chapter_10.py", "10"),
     Mutant("average-without-warm-up", "train/game.py", "        if self.ema_warmup:\n", "        if False:\n",
            "test_train.py", "deeper/06_stop"),
+    Mutant("code-of-one-class", "models/conditional.py", "self.codes(labels)], dim=1)",
+           "self.codes(0 * labels)], dim=1)", "test_chapter_11.py", "11"),
+    Mutant("demodulation-without-a-root", "models/style.py", "(squares + 1e-8).rsqrt()",
+           "(squares + 1e-8).reciprocal()", "test_chapter_11.py", "11"),
+    Mutant("skips-lost", "models/translators.py", "torch.cat([up(x), beside], 1)",
+           "torch.cat([up(x), 0 * beside], 1)", "test_chapter_12.py", "12"),
+    Mutant("hue-turned", "data/domains.py", "(green - blue)", "(blue - green)", "test_chapter_12.py", "12"),
+    Mutant("no-steady-speed", "data/clips.py", "direction * torch.arange(frames)[:, None])",
+           "direction * torch.arange(frames)[:, None] ** 0.5)", "test_chapter_13.py", "13"),
+    Mutant("centre-of-nothing", "metrics.py", ".sum(2) / s.sum(2)", ".sum(2) / s.shape[2]",
+           "test_chapter_13.py", "13"),
 )  # fmt: skip
 
 

@@ -7,8 +7,8 @@ scikit-learn's digits; the judges, two classifiers, see clips of the other half,
 
 `point`: between two walls, D on k frames: Wasserstein-1 distances of position, speed and acceleration from other real
 tracks, and the share of turns among places from which no wall is in reach. `digits`: `same`, the share of clips all of
-whose frames are read as one class; `speed` and `turn`, Wasserstein-1 distances of the first and second difference of the
-centroids, in pixels; `frechet`, on a clip classifier's features, as a multiple of real against real.
+whose frames are read as one class; `speed` and `turn`, Wasserstein-1 distances of the first and second difference of
+the centroids, in pixels; `frechet`, on a clip classifier's features, as a multiple of real against real.
 """
 
 import json
