@@ -22,7 +22,7 @@ import subpixel_start
 import train_step
 from workers import Worker
 
-from gan_edu import metrics, models
+from gan_edu import metrics, models, train
 from gan_edu.models.subpixel import PixelShuffle
 
 FOLDER = Path(contestants.__file__).parent
@@ -32,6 +32,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 # --- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_a_signal_cut_short_is_no_result():
+    assert reporting.whole(train.History()) is None
+    with pytest.raises(KeyboardInterrupt):
+        reporting.whole(train.History(interrupted=15))
 
 
 def test_ratios_are_taken_within_each_round_and_only_of_those_present():

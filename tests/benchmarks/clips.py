@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_edu import data, losses, metrics, models, recipes, train
+from gan_edu.models.mlp import perceptron
 
 DIGITS = data.digits()
 ORDER = torch.randperm(1797, generator=torch.Generator().manual_seed(0))
@@ -42,7 +43,7 @@ def play(generator, discriminator, batches, steps, rates, r1, ema, latent_dim=No
              zip((generator, discriminator), rates, strict=True)]  # fmt: skip
     gan = train.GAN(generator, discriminator, "non_saturating", *adams, d_terms=[losses.penalty("r1", r1, every=4)],
                     ema=ema, ema_warmup=True, latent_dim=latent_dim, device="cpu")  # fmt: skip
-    train.train(gan, batches, steps, final_rate=recipes.FINAL_RATE, progress=False)
+    reporting.whole(train.train(gan, batches, steps, final_rate=recipes.FINAL_RATE, progress=False))
     return gan
 
 
@@ -54,12 +55,6 @@ T, HIDDEN = 8, 48
 def tracks(n: int, seed: int) -> Tensor:
     """Real tracks (n, 8)."""
     return data.bouncing(n, T, generator=torch.Generator().manual_seed(seed)).squeeze(2)
-
-
-def perceptron(inputs: int, outputs: int) -> nn.Sequential:
-    """Two hidden layers."""
-    layers = [nn.Linear(inputs, HIDDEN), nn.LeakyReLU(0.2), nn.Linear(HIDDEN, HIDDEN), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Linear(HIDDEN, outputs))
 
 
 def window_judge(k: int) -> nn.Sequential:
@@ -85,7 +80,8 @@ def of_point(k: int, seed: int, steps: int) -> dict:
     """A GAN whose D sees k frames."""
     torch.manual_seed(seed)
     batches = iter(lambda: data.bouncing(64, T).squeeze(2), None)
-    gan = play(perceptron(8, T), window_judge(k), batches, steps, (4e-3, 4e-3), 0.05 * (T + 1 - k), 0.99, 8)
+    generator = perceptron(8, HIDDEN, 2, T, lambda: nn.LeakyReLU(0.2))
+    gan = play(generator, window_judge(k), batches, steps, (4e-3, 4e-3), 0.05 * (T + 1 - k), 0.99, 8)
     return differences(gan.sample(4000))
 
 

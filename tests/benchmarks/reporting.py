@@ -50,6 +50,15 @@ def block(seconds_per_step: float, aim: float) -> int:
     return max(1, math.ceil(aim / seconds_per_step))
 
 
+# --- runs that are whole ----------------------------------------------------------------------------------------------
+
+
+def whole(history) -> None:
+    """End the script where `train` was stopped early by a signal: a cut run is no result, and must not be written."""
+    if history.interrupted:
+        raise KeyboardInterrupt
+
+
 # --- where it was measured --------------------------------------------------------------------------------------------
 
 

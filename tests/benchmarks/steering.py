@@ -42,14 +42,8 @@ def play(generator, discriminator, batches, steps, rates=(4e-3, 2e-3), slow=(), 
     terms_of_d = [losses.penalty("r1", 0.5, every=4), *terms]
     more = {"d_terms": terms_of_d, "g_terms": terms, "ema": 0.995, "ema_warmup": True, "device": "cpu"}
     gan = train.GAN(generator, discriminator, "non_saturating", *adams, **more)
-    finish(train.train(gan, batches, steps, final_rate=recipes.FINAL_RATE, progress=False))
+    reporting.whole(train.train(gan, batches, steps, final_rate=recipes.FINAL_RATE, progress=False))
     return gan
-
-
-def finish(history: train.History) -> None:
-    """A run that was stopped is no result."""
-    if history.interrupted:
-        raise KeyboardInterrupt
 
 
 # --- labels -----------------------------------------------------------------------------------------------------------
@@ -155,7 +149,7 @@ def mnist(name: str, seed: int, steps: int) -> dict:
     recipe = recipes.FAST._replace(conditional=name == "projection")
     gan, batches = recipes.pictures(data.mnist(), recipe, seed, "cpu")
     step = accelerate.accelerate(gan, batches)
-    finish(train.train(gan, batches, steps, step=step, final_rate=recipes.FINAL_RATE, progress=False))
+    reporting.whole(train.train(gan, batches, steps, step=step, final_rate=recipes.FINAL_RATE, progress=False))
     return mnist_judge()(gan, name == "projection")
 
 
@@ -206,7 +200,7 @@ def plane(name: str, seed: int, steps: int) -> dict:
     r1 = losses.penalty("r1", 0.025)
     gan = train.GAN(generator, discriminator, "non_saturating", *adams, d_terms=[r1], ema=0.99, device="cpu")
     batches = data.Batches(make(10_000), batch_size=128, seed=seed)
-    finish(train.train(gan, batches, steps, final_rate=0.05, progress=False))
+    reporting.whole(train.train(gan, batches, steps, final_rate=0.05, progress=False))
     return ways(gan.ema, in_hole)
 
 

@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> dict:
             gan, batches = recipes.pictures(images, recipes.FAST, seed, device)
             begin(gan.generator)
             gan.ema.load_state_dict(gan.generator.state_dict())
-            train.train(gan, batches, steps, final_rate=recipes.FINAL_RATE, progress=False)
+            reporting.whole(train.train(gan, batches, steps, final_rate=recipes.FINAL_RATE, progress=False))
             samples = draw(gan, scale.samples)
             multiples = {judge.name: judge.distance(samples)["multiple"] for judge in judges}
             runs.append({"start": start, "seed": seed, "multiples": multiples, "mean": mean(multiples.values())})

@@ -113,7 +113,9 @@ def drawn_answers(name, factor, seed, steps, hidden, weight):
     terms = {"d_terms": [losses.penalty("r1", 0.05, every=4)], "g_terms": [pixels] if weight else []}
     gan = train.GAN(G, D, "non_saturating", *adams, ema=0.99, ema_warmup=True, device="cpu", **terms)
     small = torch.cat([avg_pool2d(part, factor) for part in seen.split(10_000)])
-    train.train(gan, data.Batches(seen, small, batch_size=64, seed=seed), steps, final_rate=0.05, progress=False)
+    reporting.whole(
+        train.train(gan, data.Batches(seen, small, batch_size=64, seed=seed), steps, final_rate=0.05, progress=False)
+    )
     small = avg_pool2d(held, factor)
     return [gan.sample(len(held), condition=small) for _ in range(2)]
 
@@ -170,7 +172,7 @@ def paired(seed, steps, skips=True, weight=10.0, mismatched=False):
     terms = {"d_terms": [losses.penalty("r1", 0.5, every=4)], "g_terms": [losses.l1(weight)] if weight else []}
     gan = train.GAN(G, D, "non_saturating", *adams, device="cpu", **terms)
     target = truth(SEEN[torch.randperm(len(SEEN))] if mismatched else SEEN)
-    train.train(gan, data.Batches(target, SEEN, seed=seed), steps, final_rate=0.05, progress=False)
+    reporting.whole(train.train(gan, data.Batches(target, SEEN, seed=seed), steps, final_rate=0.05, progress=False))
     return marks(gan.sample(len(HELD), condition=HELD), truth(HELD))
 
 
@@ -197,7 +199,7 @@ def unpaired(seed, steps, players="unet", weight=10.0):
     prior = functools.partial(torch.zeros, 64, 2, 8, 8)
     gan = train.GAN(G, D, "non_saturating", *adams, ema=0.99, device="cpu", prior=lambda n: prior()[:n], **terms)
 
-    train.train(gan, pairs, steps, step=train.cycle_step, final_rate=0.05, progress=False)
+    reporting.whole(train.train(gan, pairs, steps, step=train.cycle_step, final_rate=0.05, progress=False))
     with torch.no_grad():
         made, again = gan.ema.there(HELD), gan.ema.back(gan.ema.there(HELD))
     found = marks(made, truth(HELD)) | {"cycle": (again - HELD).square().mean().sqrt().item()}
