@@ -17,9 +17,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # a borrowed machi
 try:
     import IPython.display  # noqa: F401
 except ImportError:  # nor IPython, which `plots` shows pictures in notebooks with, and nothing here does
-    shown = types.ModuleType("IPython.display")
-    shown.display, shown.DisplayHandle = print, object
-    sys.modules |= {"IPython": types.ModuleType("IPython"), "IPython.display": shown}
+    ipython, shown = types.ModuleType("IPython"), types.ModuleType("IPython.display")
+    ipython.version_info, shown.display, shown.DisplayHandle = (9, 0), print, object  # matplotlib asks for the version
+    sys.modules |= {"IPython": ipython, "IPython.display": shown}
 
 from gan_edu import plots  # noqa: E402
 
