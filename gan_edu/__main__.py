@@ -7,6 +7,7 @@ examples:
   python -m gan_edu train ~/Pictures/cats --steps 5000     your own pictures, a folder or a .zip, made 32x32
   python -m gan_edu train digits --seed 1 --samples s.npz  1,000 samples as numbers: samples (1000, 1, 8, 8) in [-1, 1]
   python -m gan_edu train moving_digits --out runs/moving  clips of digits that travel and bounce: also samples.gif
+  python -m gan_edu train names.txt --out runs/names       your own text, one string a line: also samples.txt
   python -m gan_edu train digits --conditional --samples s.npz   100 of each class, and in `labels` which is which
 
   python -m gan_edu compare --minutes 20                   ten years of GANs on one page, tuned with equal care
@@ -70,8 +71,8 @@ def _parser():
     run = commands.add_parser("train", help="train a GAN on a data set or a folder of pictures", **look)
     run.set_defaults(command=_train)
     add = run.add_argument
-    add("dataset", metavar="DATASET_OR_FOLDER", help=f"{', '.join(data.DATASETS)}, a folder or .zip of pictures, or "
-        "a .npy or .npz with an array of them")  # fmt: skip
+    add("dataset", metavar="DATASET_OR_FOLDER", help=f"{', '.join(data.DATASETS)}, a folder or .zip of pictures, "
+        "a .npy or .npz with an array of them, or a .txt with a string in each line")  # fmt: skip
     add("--steps", type=int, help="steps of both players (default: what suits the size of the images)")
     add("--seed", type=int, help="same seed, same result, on the CPU of one machine (default: 0)")
     add("--device", default="auto", help="cpu, cuda, or auto: CUDA where there is one (default: auto)")
@@ -121,8 +122,9 @@ def _train(options) -> int:
     if options.out:
         runs.saved(options.out, options.resume, options.seed, options.conditional)  # told before pictures are read
     options.images = images = data.load(options.dataset, options.background)
-    if options.conditional and images.images.ndim == 5:
-        raise ValueError("clips are not made by class: leave --conditional out")
+    options.kind = runs.KINDS[images.images.ndim]
+    if options.conditional and options.kind.name != "images":
+        raise ValueError(f"{options.kind.name} are not made by class: leave --conditional out")
     if options.conditional and images.labels is None:
         raise ValueError(f"{options.dataset} has no labels for --conditional: sort it into subfolders by class")
     device = train.pick_device(options.device)
@@ -135,12 +137,11 @@ def _train(options) -> int:
 
 def _run(options, images, device) -> int:
     saved = runs.saved(options.out, options.resume, options.seed) if options.out else {}
-    size = images.images.shape[-1]
-    tiny = size <= 16  # clips, and chapter 05's; one thread, because on more, networks this small only lose time
-    torch.set_num_threads(saved.get("threads", 1 if tiny else torch.get_num_threads()))  # sums of others are others
     # A run goes on by its own recipe, also where it was another device's.
-    fresh = (recipes.RECIPES[size] if tiny else recipes.fast(device))._replace(conditional=options.conditional)
+    fresh = recipes.suits(images, device)._replace(conditional=options.conditional)
     recipe = options.recipe = saved.get("recipe") or fresh
+    tiny = recipe.pair != recipes.FAST.pair  # one thread, because on more, networks this small only lose time
+    torch.set_num_threads(saved.get("threads", 1 if tiny else torch.get_num_threads()))  # sums of others are others
     seed = saved.get("seed", 0) if options.seed is None else options.seed
     gan, batches = recipes.pictures(images, recipe, seed, device)
     every = torch.arange(1000, device=gan.device) % max(1, len(images.classes))  # class in turn
@@ -154,13 +155,12 @@ def _run(options, images, device) -> int:
         checkpoint.unlink(missing_ok=True)  # of a run that never made a step
     if options.out and options.resume == bool(saved):  # what is not known any more is not made up
         runs.write(options.out, saved or runs.settings(options.dataset, images, batches, seed, recipe, gan), steps)
-    what = "clips" if images.images.ndim == 5 else "images"
-    print(f"{len(images.images):,} {what} of {size}x{size}, {steps:,} steps on {gan.device}", flush=True)
+    size = "x".join(map(str, images.images.shape[1:][-2:]))
+    print(f"{len(images.images):,} {options.kind.name} of {size}, {steps:,} steps on {gan.device}", flush=True)
     try:
-        asked = {"snapshots": 6, "snapshot_condition": None if options.labels is None else options.labels[:64]}
-        history = train.train(
-            gan, batches, steps, step=step, final_rate=recipes.FINAL_RATE, checkpoint=checkpoint, **asked
-        )
+        shown = None if options.labels is None else options.labels[:64]
+        asked = {"snapshots": 6, "snapshot_condition": shown, "final_rate": recipes.FINAL_RATE}
+        history = train.train(gan, batches, steps, step=step, checkpoint=checkpoint, **asked)
     except OSError:  # the disk is full, say: the generator is smaller than a checkpoint
         if gan.steps:
             _write_generator(options, gan)
@@ -174,11 +174,7 @@ def _run(options, images, device) -> int:
 
 
 def _write_generator(options, gan):
-    (_, *frames, channels, size, _), recipe = options.images.images.shape, options.recipe
-    settings = {"size": size, "channels": channels, "latent_dim": recipe.latent_dim, "width": recipe.g_width}
-    settings |= {"frames": frames[0]} if frames else {}
-    if recipe.conditional:
-        settings |= {"classes": len(options.images.classes), "pair": recipe.pair}
+    settings = recipes.of_generator(options.images, options.recipe)
     weights = {name: tensor.cpu() for name, tensor in gan.ema.state_dict().items()}
     saved = {"class": type(gan.ema).__name__, "settings": settings, "weights": weights}
     _write(options.out / "generator.pt", lambda file: torch.save(saved, file))
@@ -186,35 +182,36 @@ def _write_generator(options, gan):
 
 def _write_results(options, gan, history):
     """The generator first: it is what the run was for. What draws can fail in many ways, and costs nothing else."""
-    samples = gan.sample(1000, condition=options.labels).cpu()
+    samples, kind = gan.sample(1000, condition=options.labels).cpu(), options.kind
     if not samples.isfinite().all():
         raise train.TrainingDiverged("the generator's samples are not finite; nothing was written")
     if options.out:
         _write_generator(options, gan)
     if options.samples:
-        labels = {} if options.labels is None else {"labels": options.labels.cpu().numpy()}
-        _write(options.samples, lambda file: np.savez_compressed(file, samples=samples.numpy(), **labels))
+        numbers = kind.numbers(samples, options.images.classes)
+        numbers |= {} if options.labels is None else {"labels": options.labels.cpu().numpy()}
+        _write(options.samples, lambda file: np.savez_compressed(file, **numbers))
     if options.out:
         try:
             with matplotlib.style.context("default"):  # not the reader's: theirs may ask for LaTeX
                 columns = min(len(options.images.classes), 16) if options.recipe.conditional else 8  # each a class
-                for name, figure in _figures(samples, history, columns):
-                    _write(options.out / name, lambda file, figure=figure: file.write(plots.png(figure)))
-                if samples.ndim == 5:
-                    _write(options.out / "samples.gif", lambda file: file.write(plots.gif(samples[:32])))
+                history.samples = [kind.pictures(batch) for batch in history.samples]
+                pictures = _pictures(kind.pictures(samples), history, columns)
+                for name, content in (*pictures, *kind.files(samples, options.images.classes).items()):
+                    _write(options.out / name, lambda file, content=content: file.write(content))
         except Exception as error:
             raise ValueError(f"generator.pt is written, but its pictures are not: {error}") from error
 
 
-def _figures(samples, history, columns):
+def _pictures(samples, history, columns):
     figure, ax = plots.panels(width=5, height=5)
-    plots.images(ax, samples.flatten(0, -4)[: 8 * columns], columns)  # of clips, a strip in each row
-    yield "samples.png", figure
+    plots.images(ax, samples[: 8 * columns], columns)
+    yield "samples.png", plots.png(figure)
     figure, ax = plots.panels(width=5, height=3)
     plots.losses(ax, history, smooth=max(1, len(history.discriminator) // 200))
-    yield "losses.png", figure
+    yield "losses.png", plots.png(figure)
     if history.steps:  # not where Ctrl-C came before the first
-        yield "progress.png", plots.film_strip(history, columns=4, rows=4)
+        yield "progress.png", plots.png(plots.film_strip(history, columns=4, rows=4))
 
 
 def _write(path: Path, write: Callable) -> None:

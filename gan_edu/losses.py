@@ -183,6 +183,38 @@ def cycle(generator, weight: float) -> Term:
     return Term("cycle", there_and_back, weight)
 
 
+def likelihood(generator, weight: float = 1.0) -> Term:
+    """How surprised G is by the real samples, -E log q(x): one more term of G's loss, for a G that has a `log_prob`."""
+
+    def surprise(discriminator, real, fake, condition):
+        return -generator.log_prob(real, condition).mean()
+
+    return Term("likelihood", surprise, weight)
+
+
+def reinforce(generator, loss: str | GANLoss = "non_saturating", baseline: bool = True) -> tuple[GANLoss, Term]:
+    """A loss and a term of G for samples that pass no gradient: `GAN(G, D, loss, g_terms=[term])` takes both.
+
+    The loss is the given one, without a gradient for G, and must not compare with real samples. G's gradient comes from
+    the term, E c(x) grad log q(x): `c` is G's loss on each fake, less the mean of the other fakes' where there is a
+    `baseline`. Its mean is the exact gradient. `generator.log_prob(samples, condition)` gives log q (N,).
+
+    Source: Williams 1992; for strings that D judges whole, Yu et al. 2017 (SeqGAN).
+    """
+    loss = get_loss(loss)
+    silent = GANLoss(f"{loss.name}, reinforce", loss.on_discriminator, lambda f, r: loss.on_generator(f.detach(), r))
+
+    def score(discriminator, real, fake, condition):
+        fake = fake.detach()
+        with torch.no_grad():
+            costs = torch.vmap(lambda logits: loss.on_generator(logits, None))(discriminator(fake))
+        if baseline:  # the mean of the others is (sum - c) / (n - 1)
+            costs = (costs - costs.mean()) * len(costs) / (len(costs) - 1)
+        return (costs * generator.log_prob(fake, condition)).mean()
+
+    return silent, Term("reinforce", score, 1.0)
+
+
 def penalty(name: str, weight: float, every: int = 1) -> Term:
     """The penalty of that name as a term of D's loss: `GAN(..., d_terms=[penalty("r1", 0.5)])`. Raises ValueError."""
     if name not in PENALTIES:

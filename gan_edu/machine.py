@@ -1,7 +1,7 @@
 """What the reader's machine can do, measured by training a small GAN for a few seconds."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -59,8 +59,13 @@ def floor(device: torch.device | str = "cpu", size: int | None = None, seconds: 
     """
     device = torch.device(device)
     size = size or (1024 if device.type == "cpu" else 8192)
-    with _as_convolutions_round(device):
+    before = torch.get_float32_matmul_precision()
+    if device.type == "cuda" and torch.backends.cudnn.allow_tf32:  # which PyTorch allows by default
+        torch.set_float32_matmul_precision("high")
+    try:
         float32 = _product(torch.randn(size, size, device=device), seconds)
+    finally:
+        torch.set_float32_matmul_precision(before)
     imitated = device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False)
     bfloat16 = float("nan") if imitated else _product(torch.randn(size, size, device=device).bfloat16(), seconds)
     memory = torch.zeros(_bytes_to_copy(device) // 4, device=device)
@@ -69,18 +74,6 @@ def floor(device: torch.device | str = "cpu", size: int | None = None, seconds: 
 
 def _product(matrix, seconds):
     return 2 * len(matrix) ** 3 / _least_seconds(lambda: matrix @ matrix, seconds)
-
-
-@contextmanager
-def _as_convolutions_round(device) -> Iterator[None]:
-    """Let products of float32 on a GPU round to TF32 where convolutions do, which PyTorch allows by default."""
-    before = torch.get_float32_matmul_precision()
-    if device.type == "cuda" and torch.backends.cudnn.allow_tf32:
-        torch.set_float32_matmul_precision("high")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _bytes_to_copy(device):
@@ -102,6 +95,20 @@ def _least_seconds(work, enough):
     return min(times)
 
 
+@contextmanager
+def alone(gpus: Sequence[int] = ()) -> Iterator[None]:
+    """One thread, because networks this small only wait for each other on more; and no random number of the caller's
+    is drawn, on the CPU or on these GPUs.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=gpus):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def check(seed: int = 0) -> Check:
     """Train a GAN on the ring of eight Gaussians; the caller's random numbers stay as they are.
 
@@ -109,19 +116,14 @@ def check(seed: int = 0) -> Check:
     """
     ring, device = data.ring(), train.pick_device()
     gpus = list(range(torch.cuda.device_count())) if device.type == "cuda" else []
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # on more, networks this small only wait for each other
-    began = time.perf_counter()
-    try:
-        with torch.random.fork_rng(devices=gpus):
-            gan, batches = recipes.plane(ring, seed=seed, device="cpu")
-            history = train.train(gan, batches, recipes.PLANE_STEPS, final_rate=recipes.FINAL_RATE, progress=False)
-            found = metrics.mode_coverage(gan.sample(1000).cpu(), ring.centers, ring.std)
-            seconds = time.perf_counter() - began
-            if gpus:
-                train.train(*recipes.plane(ring, seed, device), steps=20, progress=False)
-    finally:
-        torch.set_num_threads(threads)
+    threads, began = torch.get_num_threads(), time.perf_counter()
+    with alone(gpus):
+        gan, batches = recipes.plane(ring, seed=seed, device="cpu")
+        history = train.train(gan, batches, recipes.PLANE_STEPS, final_rate=recipes.FINAL_RATE, progress=False)
+        found = metrics.mode_coverage(gan.sample(1000).cpu(), ring.centers, ring.std)
+        seconds = time.perf_counter() - began
+        if gpus:
+            train.train(*recipes.plane(ring, seed, device), steps=20, progress=False)
     if history.interrupted:
         raise KeyboardInterrupt
     name = f"{torch.cuda.get_device_name(device)} and CPU" if gpus else "CPU"

@@ -5,6 +5,7 @@ are decides what is measured: pixels, or the features of a classifier, as FID an
 weights are a download; `train_classifier` makes a small stand-in for them in seconds, from the data themselves.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -242,6 +243,35 @@ def centred(clips: Tensor) -> Tensor:
     return functional.grid_sample(frames + 1, grid, align_corners=False) - 1
 
 
+def mel_bank(bands: int = 32, window: int = 256, rate: int = 8000) -> Tensor:
+    """Triangles that overlap, (bands, window / 2 + 1), from 50 Hz to half the rate, evenly spread as ears tell apart.
+
+    That is in mel, 2595 log10(1 + Hz / 700).
+    """
+    ends = torch.linspace(*(2595 * math.log10(1 + hertz / 700) for hertz in (50, rate / 2)), bands + 2)
+    low, middle, high = (700 * (10 ** (ends / 2595) - 1)).unfold(0, bands, 1)[..., None]
+    hertz = torch.linspace(0, rate / 2, window // 2 + 1)
+    return torch.minimum((hertz - low) / (middle - low), (high - hertz) / (high - middle)).clamp(min=0)
+
+
+def log_mel(sounds: Tensor, bands: int = 32, window: int = 256, hop: int = 64, rate: int = 8000) -> Tensor:
+    """The logarithm of how loud sounds (N, T) are in each band of `mel_bank`, over time: (N, bands, frames)."""
+    hann = torch.hann_window(window, device=sounds.device)
+    loud = torch.stft(sounds, window, hop, window=hann, return_complex=True).abs()
+    return (mel_bank(bands, window, rate).to(sounds) @ loud + 0.1).log()
+
+
+def periodicity(sounds: Tensor, low: float = 90.0, high: float = 220.0, rate: int = 8000) -> tuple[Tensor, Tensor]:
+    """How like itself one period earlier each sound (N, T) is, 1 at most, and its pitch in Hz: both (N,).
+
+    The period is the one between those of `high` and `low` Hz at which the correlation is largest.
+    """
+    periods = range(round(rate / high), round(rate / low) + 1)
+    alike = [functional.cosine_similarity(sounds[:, :-p], sounds[:, p:], dim=1) for p in periods]
+    strength, which = torch.stack(alike, dim=1).max(1)
+    return strength, rate / (which + periods[0])
+
+
 def nearest(samples: Tensor, reference: Tensor) -> Nearest:
     """For each sample the Euclidean distance to its nearest reference, and which one it is.
 
@@ -268,6 +298,18 @@ def authenticity(seen: Tensor, samples: Tensor) -> float:
     (rows, samples), found = _flatten(seen, samples, more_than=1), nearest(samples, seen)
     own = _squared_radius(rows, 1).sqrt()
     return (found.distances > own[found.indices]).double().mean().item()
+
+
+def kl_divergence(p: Tensor, q: Tensor) -> float:
+    """KL(p || q) in nats, of probabilities (N,) of the same N things; infinite where q misses what p has."""
+    p, q = p.double(), q.double()
+    return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum().item()
+
+
+def effective_number(q: Tensor) -> float:
+    """As how many equally likely things probabilities (N,) are, made to sum to 1: e to the power of their entropy."""
+    q = q.double() / q.double().sum()
+    return (-torch.xlogy(q, q)).sum().exp().item()
 
 
 class Classifier(nn.Module):

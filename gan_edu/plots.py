@@ -19,6 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
+
+from gan_edu import metrics
 
 # From the palette of Okabe and Ito (2008), told apart by colour-blind readers; markers and lines tell the rest in grey.
 REAL, FAKE, D, G, INK = "#0072B2", "#D55E00", "#AA4499", "#009E73", "#333333"
@@ -35,18 +38,15 @@ LINES = {
 CYCLE = ((INK, "-"), (OCHRE, "--"), (SKY, "-."), (OLIVE, ":"), (INK, (0, (5, 1, 1, 1, 1, 1))), (OCHRE, (0, (1, 1))))
 
 
-def panels(
-    columns: int = 1, rows: int = 1, width: float = 3.2, height: float = 2.6
-) -> tuple[Figure, np.ndarray | Axes]:
+def panels(columns: int = 1, rows: int = 1, width: float = 3.2, height: float = 2.6) -> tuple:
     """A figure and its axes: one where rows and columns are 1, else an array. Sizes are inches for each panel."""
     figure = Figure(figsize=(width * columns, height * rows), dpi=100, layout="constrained")
     axes = figure.subplots(rows, columns)
-    for ax in np.atleast_1d(axes).ravel():
+    for ax in figure.axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.tick_params(labelsize=8)
         ax.xaxis.label.set_size(9)
         ax.yaxis.label.set_size(9)
-        ax.title.set_size(10)
     return figure, axes
 
 
@@ -177,12 +177,20 @@ def heat_map(ax: Axes, judge: Callable[[Tensor], Tensor], limit: float = 1.6, de
 
 
 @torch.no_grad()
-def sheet(ax: Axes, generator: Callable[[Tensor], Tensor], lines: int = 15, reach: float = 2.0, device="cpu") -> None:
+def bent(generator: Callable[[Tensor], Tensor], latent_dim: int = 2, reach: float = 2.0, lines: int = 15) -> Tensor:
+    """Where G puts the lines of a square grid of noise from -reach to reach: (2 * lines, 60, 2); one for 1-D noise."""
+    if latent_dim == 1:
+        return generator(torch.linspace(-reach, reach, 600)[:, None])[None]
+    axis, fine = torch.linspace(-reach, reach, lines), torch.linspace(-reach, reach, 60)
+    a, b = torch.meshgrid(axis, fine, indexing="ij")
+    noise = torch.cat([torch.stack([a, b], -1), torch.stack([b, a], -1)])
+    return generator(noise.flatten(0, 1)).view_as(noise)
+
+
+def sheet(ax: Axes, generator: Callable[[Tensor], Tensor], lines: int = 15, reach: float = 2.0) -> None:
     """G as a bent sheet: where it puts a square grid of two-dimensional noise from -reach to reach."""
-    axis, fine = torch.linspace(-reach, reach, lines, device=device), torch.linspace(-reach, reach, 80, device=device)
-    for a in axis:
-        for noise in (torch.stack([a.expand(80), fine], 1), torch.stack([fine, a.expand(80)], 1)):
-            ax.plot(*_array(generator(noise)).T, color=G, linewidth=0.6, alpha=0.8)
+    for line in _array(bent(generator, 2, reach, lines)):
+        ax.plot(*line.T, color=G, linewidth=0.6, alpha=0.8)
     ax.set_aspect("equal")
 
 
@@ -221,6 +229,25 @@ def film(clips: Tensor, caption: str, columns: int = 8, zoom: int = 4) -> None:
     display({"text/markdown": f"*{caption}*"}, raw=True)
 
 
+def spectrograms(sounds: Tensor) -> Tensor:
+    """Sounds (N, T) as pictures (N, 1, 32, frames) in [-1, 1]: time goes right, low tones are below, loud is bright."""
+    mel = metrics.log_mel(sounds)[:, None].flip(2)
+    return ((mel - mel.amax((1, 2, 3), keepdim=True)) / 3 + 1).clamp(min=-1)
+
+
+def listen(sounds: dict[str, Tensor], caption: str, rate: int = 8000) -> None:
+    """Display a player for each {name: sound (T,), or several (N, T) with rests}, and spectrograms, and the caption."""
+    from IPython.display import HTML, Audio  # only here: a machine without a browser need not have them
+
+    rests = {name: functional.pad(torch.atleast_2d(sound), (0, rate // 8)).flatten() for name, sound in sounds.items()}
+    figure, axes = panels(len(sounds), width=8 / len(sounds), height=1.8)
+    for ax, (name, sound) in zip(np.atleast_1d(axes), rests.items(), strict=True):
+        images(ax, spectrograms(sound[None]), 1, name)
+        ax.set_aspect("auto")
+        display(HTML(name), Audio(_array(sound.clamp(-1, 1)), rate=rate, normalize=False))
+    show(figure, caption)
+
+
 def strips(rows: dict[str, Tensor], caption: str, first: int = 10) -> None:
     """Show the first pictures of each {name: batch (N, C, H, W)} as a row behind its name, and the caption below."""
     figure, axes = panels(1, len(rows), width=7, height=0.72)
@@ -231,10 +258,13 @@ def strips(rows: dict[str, Tensor], caption: str, first: int = 10) -> None:
 
 
 def numbers(ax: Axes, values: Tensor, groups: Tensor, title: str = "") -> None:
-    """A small map (rows, columns) of whole numbers as squares that show them; equal `groups` have one colour."""
+    """A small map (rows, columns) of whole numbers as squares that show them; equal `groups` have one colour.
+
+    Where a number is NaN, none is shown; where a group is NaN, no colour.
+    """
     ax.imshow(_array(groups), cmap="Pastel1", vmin=0, vmax=8)
     for (row, column), number in np.ndenumerate(_array(values)):
-        ax.text(column, row, int(number), ha="center", va="center")
+        ax.text(column, row, "" if np.isnan(number) else int(number), ha="center", va="center")
     ax.set_axis_off()
     ax.set_title(title, fontsize=10)
 
@@ -243,16 +273,12 @@ def stamps(ax: Axes, kernel: int, inputs: int = 5, stride: int = 2) -> None:
     """A transposed convolution in one dimension: a row of squares for the stamp of each input pixel, numbered by the
     kernel's weights, in one colour where they meet the same output pixels; at the bottom how many meet in a column.
     """
-    count = np.zeros((inputs - 1) * stride + kernel, int)
-    for row, weight in np.ndindex(inputs, kernel):
-        left, colour = row * stride + weight, CYCLE[1 + weight % stride][0]
-        count[left] += 1
-        ax.barh(-row, 0.92, 0.8, left, color=colour, alpha=0.85)
-        ax.text(left + 0.46, -row, weight, color="white", ha="center", va="center", fontsize=9)
-    for left, number in enumerate(count):
-        ax.text(left + 0.46, -inputs - 0.2, number, color=INK, ha="center", va="center", fontsize=11, weight="bold")
-    ax.set(xlim=(-0.6, len(count) + 0.6), ylim=(-inputs - 0.7, 0.6))
-    ax.set_axis_off()
+    weights = np.full((inputs + 1, (inputs - 1) * stride + kernel), np.nan)
+    for row in range(inputs):
+        weights[row, row * stride : row * stride + kernel] = range(kernel)
+    colours = weights % stride
+    weights[-1] = np.isfinite(weights).sum(0)
+    numbers(ax, weights, colours)
 
 
 def walk(ax: Axes, walked: Sequence[str], title: str = "") -> None:
@@ -273,18 +299,30 @@ def walk(ax: Axes, walked: Sequence[str], title: str = "") -> None:
     ax.set_title(title, fontsize=10, loc="left")
 
 
-def film_strip(history, columns: int = 8, rows: int = 2, which: Sequence[int] | None = None) -> Figure:
-    """The samples of fixed noise at snapshots of a `train.History`, all or those of `which`: pictures, or points."""
-    which = range(len(history.steps)) if which is None else which
-    figure, axes = panels(len(which), width=1.6, height=1.9)
-    for ax, i in zip(np.atleast_1d(axes), which, strict=True):
-        step, batch = history.steps[i], history.samples[i]
-        if batch.dim() == 2:
-            points(ax, fake=batch, limit=1.6)
-            ax.set_axis_off()
-        else:
-            images(ax, batch.flatten(0, -4)[: columns * rows], columns)  # of clips the frames
-        ax.set_title(f"step {step:,}", fontsize=9)
+def words(ax: Axes, strings: Sequence[str], good: Callable | None = None, columns: int = 4, title: str = "") -> None:
+    """Strings in columns, row by row; those that are not `good` in the colour of fakes, behind a cross."""
+    for i, string in enumerate(strings):
+        bad = good is not None and not good(string)
+        look = {"color": FAKE if bad else INK, "family": "monospace", "fontsize": 9}
+        ax.text(i % columns, -(i // columns), ("✗ " if bad else "") + string, **look)
+    ax.set(xlim=(-0.1, columns), ylim=(-((len(strings) - 1) // columns) - 0.5, 0.9))
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=10, loc="left")
+
+
+def pages(written: dict, good: Callable | None = None, columns: int = 4, height: float = 2.0) -> Figure:
+    """A panel of `words` for each {title: strings}, side by side."""
+    figure, axes = panels(len(written), width=9 / len(written), height=height)
+    for ax, (title, strings) in zip(np.atleast_1d(axes), written.items(), strict=True):
+        words(ax, strings, good, columns, title)
+    return figure
+
+
+def film_strip(history, columns: int = 8, rows: int = 2) -> Figure:
+    """The pictures that G made of fixed noise at each snapshot of a `train.History`."""
+    figure, axes = panels(len(history.steps), width=1.6, height=1.9)
+    for ax, step, batch in zip(np.atleast_1d(axes), history.steps, history.samples, strict=True):
+        images(ax, batch[: columns * rows], columns, f"step {step:,}")
     return figure
 
 
@@ -296,12 +334,9 @@ def _sheet(batch: Tensor, columns: int) -> np.ndarray:
     """A batch (N, C, H, W) as one picture (height, width) or (height, width, 3) with values in [0, 1]."""
     columns = min(columns, len(batch))
     rows = len(batch) // columns
-    tiles = _array(batch[: rows * columns]).clip(-1, 1) / 2 + 0.5
-    channels, height, width = tiles.shape[1:]
-    tiles = np.pad(tiles, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=1.0)
-    tiles = tiles.reshape(rows, columns, channels, height + 1, width + 1).transpose(0, 3, 1, 4, 2)
-    picture = tiles.reshape(rows * (height + 1), columns * (width + 1), channels)[:-1, :-1]
-    return picture.squeeze(-1) if channels == 1 else picture
+    tiles = functional.pad(batch[: rows * columns].clamp(-1, 1) / 2 + 0.5, (0, 1, 0, 1), value=1.0)
+    tiles = tiles.unflatten(0, (rows, columns)).permute(0, 3, 1, 4, 2)  # rows, height, columns, width, channels
+    return _array(tiles.flatten(2, 3).flatten(0, 1)[:-1, :-1].squeeze(2))
 
 
 def _array(values) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 
 from gan_edu.accelerate import pick_precision
 from gan_edu.data import Batches, Images, Mixture
-from gan_edu.losses import penalty
+from gan_edu.losses import likelihood, penalty
 from gan_edu.models import (
     ClipDiscriminator,
     ClipGenerator,
@@ -16,10 +16,14 @@ from gan_edu.models import (
     MLPDiscriminator,
     MLPGenerator,
     ProjectionDiscriminator,
+    StringDiscriminator,
+    StringGenerator,
     SubpixelDiscriminator,
     SubpixelGenerator,
     TutorialDiscriminator,
     TutorialGenerator,
+    WaveDiscriminator,
+    WaveGenerator,
 )
 from gan_edu.train import GAN
 
@@ -51,15 +55,38 @@ PAIRS = {
     "dcgan": (DCGANGenerator, DCGANDiscriminator),
     "subpixel": (SubpixelGenerator, SubpixelDiscriminator),
     "clips": (ClipGenerator, ClipDiscriminator),
+    "sounds": (WaveGenerator, WaveDiscriminator),
+    "strings": (StringGenerator, StringDiscriminator),
     "tutorial": (  # whose width is fixed
-        lambda size, channels, *_: TutorialGenerator(size, channels),
-        lambda size, channels, *_: TutorialDiscriminator(size, channels),
+        lambda size, channels, **_: TutorialGenerator(size, channels),
+        lambda size, channels, **_: TutorialDiscriminator(size, channels),
     ),
 }
 
 
+# What the axes of one sample are, by how many a batch has: so the networks' own arguments call them.
+FORMS = {
+    2: ("length",),
+    3: ("length", "letters"),
+    4: ("channels", "size", "size"),
+    5: ("frames", "channels", "size", "size"),
+}
+
+
+def form(images: Images) -> dict[str, int]:
+    """The arguments of a pair that follow from the data's shape: {"channels": 1, "size": 8} for digits."""
+    return dict(zip(FORMS[images.images.ndim], images.images.shape[1:], strict=True))
+
+
+def of_generator(images: Images, recipe: "Recipe") -> dict[str, int | str]:
+    """The arguments that a recipe's generator is built with, and built with again when it is loaded."""
+    asked = form(images) | {"width": recipe.g_width}
+    asked |= {"latent_dim": recipe.latent_dim} if recipe.latent_dim else {}  # strings know theirs
+    return asked | ({"classes": len(images.classes), "pair": recipe.pair} if recipe.conditional else {})
+
+
 class Recipe(NamedTuple):
-    """How a pair for pictures is built and trained."""
+    """How a pair is built and trained."""
 
     steps: int
     g_width: int
@@ -76,6 +103,7 @@ class Recipe(NamedTuple):
     ema_warmup: bool = False
     pair: str = "dcgan"
     conditional: bool = False  # are both players told the class?
+    likelihood: float = 0.0  # the weight of the likelihood in G's loss
 
 
 # By the edge of the images in pixels. The DCGAN pair of chapter 05, and at 16 the clips of chapter 13:
@@ -85,6 +113,11 @@ RECIPES = {
     16: Recipe(steps=1500, g_width=32, d_width=32, r1_weight=0.5, **CLIPS),
     28: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
 }
+VOICE = {"latent_dim": 16, "batch_size": 32, "ema": 0.99, "ema_warmup": True, "pair": "sounds"}
+SOUNDS = Recipe(steps=2500, g_width=192, d_width=16, r1_weight=0.1, g_rate=3e-3, d_rate=3e-3, **VOICE)
+DICE = {"latent_dim": 0, "ema": 0.99, "ema_warmup": True, "pair": "strings", "likelihood": 1.0}
+STRINGS = Recipe(steps=2000, g_width=64, d_width=64, r1_weight=0.05, g_rate=4e-3, d_rate=4e-3, **DICE)
+OTHERS = {2: SOUNDS, 3: STRINGS}  # by the number of axes of a batch: what is no picture, in chapters 14 and 15
 # The fast pair of chapter 06, for images of 28x28 and 32x32:
 FAST = Recipe(
     steps=2200,
@@ -97,10 +130,12 @@ FAST = Recipe(
     ema_warmup=True,
     pair="subpixel",
 )
-# First guesses for cards, not tried yet: no GPU was at hand. By count, on MNIST (28x28, 2,200 steps), with the
-# penalty's share, WIDE is 275 GFLOP a step and 606 TFLOP in all, MIDDLE 35 and 77. A T4 (8.1 TFLOP/s promised in
-# float32) that reaches a quarter of that needs 38 s for MIDDLE, and five minutes for WIDE.
-WIDE = {"g_width": 128, "d_width": 96, "batch_size": 256, "g_rate": 1.5e-3, "d_rate": 1e-3, "ema": 0.999}
+# By count, on MNIST (28x28, 2,200 steps), with the penalty's share, WIDE is 139 GFLOP a step and 306 TFLOP in all,
+# MIDDLE 35 and 77. On an NVIDIA H200 WIDE took 3.7 s and ended at 2.7 to 3.1 times real against real, where widths of
+# 128 and 96 took 5.0 s and ended at 5.0 to 6.4 (three seeds each, mean of three judges: figures/gpu/tuning.json); at
+# these, twice the rates or another weight of R1 ruined a run. No card without bfloat16 has tried MIDDLE: a T4 (8.1
+# TFLOP/s promised in float32) that reaches a quarter of that needs 38 s for it, and two and a half minutes for WIDE.
+WIDE = {"g_width": 96, "d_width": 64, "batch_size": 256, "g_rate": 1.5e-3, "d_rate": 1e-3, "ema": 0.999}
 MIDDLE = {"g_width": 64, "d_width": 48, "batch_size": 128, "g_rate": 2e-3, "d_rate": 1.5e-3, "ema": 0.998}
 
 
@@ -111,20 +146,25 @@ def fast(device: torch.device | str = "cpu") -> Recipe:
     return FAST if device.type == "cpu" else FAST._replace(**wider)
 
 
+def suits(images: Images, device: torch.device | str = "cpu") -> Recipe:
+    """The recipe for data of this shape."""
+    axes, size = images.images.ndim, images.images.shape[-1]
+    return OTHERS.get(axes) or (RECIPES[size] if size <= 16 else fast(device))
+
+
 def pictures(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto") -> tuple[GAN, Batches]:
-    """A new pair for images of this shape, and their shuffled batches; on the seed, see `plane`.
+    """A new pair for pictures, clips, sounds or strings of this shape, and their shuffled batches; see `plane`.
 
     Where the recipe is conditional, the labels come with the batches. Raises ValueError where there are none.
     """
     if recipe.conditional and images.labels is None:
         raise ValueError("a conditional GAN needs labels, and these pictures have none: sort them into subfolders")
     torch.manual_seed(seed)
-    *frames, channels, size, _ = images.images.shape[1:]  # clips have frames
-    pair, more = PAIRS[recipe.pair], tuple(frames)
-    if recipe.conditional:
-        pair, more = (ConditionalGenerator, ProjectionDiscriminator), (len(images.classes), recipe.pair)
-    generator = pair[0](size, channels, recipe.latent_dim, recipe.g_width, *more)
-    discriminator = pair[1](size, channels, recipe.d_width, *more)
+    pair = (ConditionalGenerator, ProjectionDiscriminator) if recipe.conditional else PAIRS[recipe.pair]
+    asked = of_generator(images, recipe)
+    generator = pair[0](**asked)
+    asked.pop("latent_dim", None)  # D has no noise
+    discriminator = pair[1](**asked | {"width": recipe.d_width})
     gan = _game(
         generator,
         discriminator,
@@ -132,6 +172,7 @@ def pictures(images: Images, recipe: Recipe, seed: int = 0, device: str = "auto"
         betas=recipe.betas,
         loss=recipe.loss,
         d_terms=[penalty("r1", recipe.r1_weight, recipe.r1_every)] if recipe.r1_weight else [],
+        g_terms=[likelihood(generator, recipe.likelihood)] if recipe.likelihood else [],
         ema=recipe.ema,
         ema_warmup=recipe.ema_warmup,
         device=device,

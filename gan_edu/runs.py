@@ -3,23 +3,59 @@
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from filelock import FileLock, Timeout
+from torch import Tensor
 
 import gan_edu
-from gan_edu import checkpoints, data
+from gan_edu import checkpoints, data, plots
 from gan_edu.recipes import Recipe
+
+
+class Kind(NamedTuple):
+    """What the command line must know of one kind of data."""
+
+    name: str
+    pictures: Callable[[Tensor], Tensor]  # samples as (N, C, H, W) in [-1, 1], for a person to look at
+    numbers: Callable = lambda samples, classes: {"samples": samples.numpy()}  # the arrays of --samples
+    files: Callable = lambda samples, classes: {}  # {name: bytes} of what else a person looks at or listens to
+
+
+KINDS = {  # by the number of axes of a batch
+    2: Kind(
+        "sounds",
+        plots.spectrograms,
+        lambda samples, classes: {"samples": samples.numpy(), "rate": data.RATE},
+        lambda samples, classes: {f"{i}.wav": data.wav(sample) for i, sample in enumerate(samples[:8], 1)},
+    ),
+    3: Kind(
+        "strings",
+        lambda samples: 2 * samples.mT[:, None] - 1,  # a row for each letter, a column for each place
+        lambda samples, classes: {"samples": np.array(data.decode(samples, classes))},
+        lambda samples, classes: {"samples.txt": "\n".join(data.decode(samples, classes)).encode()},
+    ),
+    4: Kind("images", lambda samples: samples),
+    5: Kind(
+        "clips",
+        lambda samples: samples.flatten(0, 1),  # a strip in each row
+        files=lambda samples, classes: {"samples.gif": plots.gif(samples[:32])},
+    ),
+}
 
 
 def name(dataset: str) -> str:
     """The name of a run: that of the whole folder, so that cats.v1 and cats.v2 are two, and `.` has one."""
-    return (
-        dataset if dataset in data.DATASETS else Path(os.path.expanduser(dataset)).resolve().name.removesuffix(".zip")
-    )
+    return Path(_place(dataset)).name.removesuffix(".zip")
+
+
+def _place(dataset):
+    return dataset if dataset in data.DATASETS else str(Path(os.path.expanduser(dataset)).resolve())
 
 
 @contextmanager
@@ -68,9 +104,8 @@ def _is_run(folder):
 
 def settings(dataset: str, images: data.Images, batches: data.Batches, seed: int, recipe: Recipe, gan) -> dict:
     """All that a run follows from, as plain data."""
-    place = dataset if dataset in data.DATASETS else str(Path(os.path.expanduser(dataset)).resolve())
     return {
-        "data": {"name": place, "shape": list(images.images.shape), "sha256": batches.digest},
+        "data": {"name": _place(dataset), "shape": list(images.images.shape), "sha256": batches.digest},
         "seed": seed,
         "recipe": recipe,
         "device": str(gan.device),

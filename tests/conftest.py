@@ -38,6 +38,8 @@ CHAPTERS = [
     "11_steering_generation",
     "12_from_image_to_image",
     "13_video",
+    "14_speech",
+    "15_text",
 ]
 DEEPER = [f"deeper/{path.stem}" for path in sorted((ROOT / "notebooks" / "deeper").glob("*.ipynb"))]
 

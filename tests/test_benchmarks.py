@@ -308,9 +308,45 @@ def test_the_record_of_a_gpu_in_miniature(record, tmp_path):
         assert order.index("whole_training") < order.index("ways")  # an attached profiler would slow training down
         assert all(0 <= way["launch_bound_share"] < 1 for way in result["ways"].values())
         assert all(way["kernels"] and way["model_flop_utilisation"] for way in result["ways"].values())
+    elif record == "tune":
+        run = result["runs"][0]
+        assert run["seconds"] > 0 and set(run["multiple"]) == set(judges.JUDGES)
+        assert run["multiple, mean of the judges"] == pytest.approx(sum(run["multiple"].values()) / 3)
     else:
         assert pictures == {f"{record}_{name}.png" for name in ("samples", "film", "losses", "distance")}
         assert len(result["summary"]["frechet"]) == 3 and result["setup_seconds"] > 0
+
+
+def test_the_search_begins_with_the_recipes_and_tries_only_what_a_recipe_has():
+    assert gpu_record.TRIED["96/64"] == gpu_record.recipes.WIDE
+    for settings in gpu_record.TRIED.values():
+        gpu_record.recipes.FAST._replace(**{name: x for name, x in settings.items() if name != "precision"})
+    recorded = json.loads((FOLDER.parents[1] / "figures/gpu/tuning.json").read_text())
+    assert {run["name"] for run in recorded["runs"]} == set(gpu_record.TRIED)
+
+
+def test_the_readme_says_of_the_card_what_its_records_say():
+    root = FOLDER.parents[1]
+    readme = " ".join((root / "README.md").read_text(encoding="utf-8").split())
+    names = ("speed", "digits", "colour", "tuning")
+    speed, digits, colour, tuning = (json.loads((root / f"figures/gpu/{name}.json").read_text()) for name in names)
+    eager, _, graph = speed["ways"].values()
+    said = [
+        f"{round(eager['images_per_second'], -3):,.0f} images/s, {eager['launch_bound_share']:.0%}".replace("%", " %")
+    ]
+    said += [
+        f"{round(graph['images_per_second'], -3):,.0f} images/s, waiting {graph['launch_bound_share'] * 100:.0f} %"
+    ]
+    said += [f"All fifty epochs took {speed['whole_training']['seconds']:.0f} s"]
+    for record in (digits, colour):
+        mean, judged = (record["summary"][name] for name in ("multiple, mean of the judges", "multiple"))
+        said += [f"{mean['median']:.1f} times real against real ({judged['least']:.1f} to {judged['most']:.1f}"]
+    chosen = [run for run in tuning["runs"] if run["name"] == "96/64"]
+    means = [run["multiple, mean of the judges"] for run in chosen]
+    seconds = sum(run["seconds"] for run in chosen) / len(chosen)
+    said += [f"H200: {seconds:.1f} s, to {min(means):.1f} to {max(means):.1f} times real against real (three seeds)"]
+    assert len(chosen) == 3 and {speed["machine"]["gpu"], tuning["machine"]["gpu"]} == {"NVIDIA H200"}
+    assert not [words for words in said if words not in readme]
 
 
 def test_what_a_call_has_found_is_kept_where_it_is_cut_off(tmp_path, monkeypatch):
@@ -347,7 +383,12 @@ LACKING = "nbformat IPython ipywidgets nbval hypothesis torchmetrics jupyter_cli
 
 
 RUN_TESTS = "import pytest; sys.exit(pytest.main(['tests/test_accelerate.py', '-k', 'on_a_gpu', '-q']))"
-PARSE = "sys.path.insert(0, 'tests/benchmarks'); import gpu_record; gpu_record.parse(['speed', '--out', 'x'])"
+PARSE = """
+sys.path.insert(0, 'tests/benchmarks')
+import gpu_record
+gpu_record.parse(['speed', '--out', 'x'])
+gpu_record.plots.panels()  # matplotlib asks IPython, where it seems to be there, for its version
+"""
 
 
 @pytest.mark.parametrize("code", [RUN_TESTS, PARSE], ids=["tests", "record"])

@@ -20,7 +20,7 @@ def test_a_sure_discriminator_is_blue_where_it_says_real():
 
 
 def test_the_playground_uses_the_same_colours():
-    assert _is_blue_for_real_and_orange_for_fake(GANPlayground("ring").figure().axes[0].images[0])
+    assert _is_blue_for_real_and_orange_for_fake(GANPlayground("ring")._picture.figure.axes[0].images[0])
 
 
 def _bce(logits, target):

@@ -103,12 +103,16 @@ def test_random_numbers_go_on_where_there_are_fewer_gpus_and_wake_none(monkeypat
 # --- the floor --------------------------------------------------------------------------------------------------------
 
 
-def test_bfloat16_that_a_gpu_only_imitates_is_not_measured(monkeypatch):
+def pretend_a_gpu(monkeypatch, bf16=True):
     monkeypatch.setattr(machine, "_least_seconds", lambda work, enough: 1.0)
     monkeypatch.setattr(machine, "_bytes_to_copy", lambda device: 2**10)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: bf16 or including_emulation)
     for make in (torch.randn, torch.zeros):
         monkeypatch.setattr(torch, make.__name__, lambda *size, device, make=make: make(*size))
+
+
+def test_bfloat16_that_a_gpu_only_imitates_is_not_measured(monkeypatch):
+    pretend_a_gpu(monkeypatch, bf16=False)
     found = machine.floor("cuda", size=8)
     assert found.float32 == 2 * 8**3 and math.isnan(found.bfloat16) and found.copy == 2 * 2**10
     assert machine.floor("cpu", size=8).bfloat16 == 2 * 8**3
@@ -141,10 +145,17 @@ def test_one_result_is_gone_before_the_next_is_made():
 def test_products_round_as_convolutions_do(tf32, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", tf32)
     before = torch.get_float32_matmul_precision()
-    with machine._as_convolutions_round(torch.device("cuda")):
-        assert torch.get_float32_matmul_precision() == ("high" if tf32 else before)
-    with machine._as_convolutions_round(torch.device("cpu")):
-        assert torch.get_float32_matmul_precision() == before
+    rounded = []
+
+    def product(matrix, seconds):
+        rounded.append(torch.get_float32_matmul_precision())
+        return 1.0
+
+    pretend_a_gpu(monkeypatch)
+    monkeypatch.setattr(machine, "_product", product)
+    machine.floor("cuda", size=8)
+    machine.floor("cpu", size=8)
+    assert rounded == ["high" if tf32 else before, before, before, before]  # in float32 and bfloat16, on each
     assert torch.get_float32_matmul_precision() == before
 
 
@@ -153,7 +164,7 @@ def test_products_round_as_convolutions_do(tf32, monkeypatch):
 
 @pytest.mark.parametrize("wide", [recipes.WIDE, recipes.MIDDLE], ids=["WIDE", "MIDDLE"])
 def test_a_recipe_for_cards_does_not_diverge_at_once(wide):
-    """Few steps and a small batch, for a CPU; nobody has trained either to its end."""
+    """Few steps and a small batch, for a CPU; on a card both were trained to their end: figures/gpu/tuning.json."""
     images = data.digits()
     pictures = torch.nn.functional.interpolate(images.images[:256], 28, mode="bilinear")
     recipe = recipes.FAST._replace(**wide)._replace(batch_size=4)

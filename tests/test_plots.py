@@ -131,10 +131,12 @@ def test_a_bent_sheet_is_where_the_generator_puts_the_grid():
 def test_stamps_are_counted_where_they_overlap():
     _, ax = plots.panels()
     plots.stamps(ax, kernel=3, inputs=3)
-    assert [text.get_text() for text in ax.texts[-7:]] == ["1", "1", "2", "1", "2", "1", "1"]
-    assert [bar.get_x() for bar in ax.patches] == [0, 1, 2, 2, 3, 4, 4, 5, 6]
-    colours = [bar.get_facecolor() for bar in ax.patches[:3]]
-    assert colours[0] == colours[2] != colours[1]  # the weights 0 and 2 meet the same output pixels
+    rows = np.array([text.get_text() for text in ax.texts]).reshape(4, 7).tolist()
+    assert rows[:3] == [["0", "1", "2", *[""] * 4], ["", "", "0", "1", "2", "", ""], [*[""] * 4, "0", "1", "2"]]
+    assert rows[3] == ["1", "1", "2", "1", "2", "1", "1"]
+    colours = np.ma.filled(np.ma.asarray(ax.images[0].get_array()), np.nan)
+    assert colours[0, :3].tolist() == [0, 1, 0]  # the weights 0 and 2 meet the same output pixels
+    assert np.isnan(colours[3]).all()
 
 
 def test_clouds_stand_in_a_row_over_the_same_real_points():
@@ -146,9 +148,10 @@ def test_clouds_stand_in_a_row_over_the_same_real_points():
 
 
 def test_a_film_strip_has_a_frame_for_each_snapshot():
-    history = History(np.zeros(1), np.zeros(1), [0, 5], [torch.zeros(4, 2), torch.ones(4, 2)], [None, None])
-    figure = plots.film_strip(history)
+    history = History(np.zeros(1), np.zeros(1), [0, 5], [-torch.ones(4, 1, 2, 2), torch.ones(4, 1, 2, 2)], [None, None])
+    figure = plots.film_strip(history, columns=2, rows=1)
     assert [ax.get_title() for ax in figure.axes] == ["step 0", "step 5"]
+    assert [np.asarray(ax.images[0].get_array()).shape for ax in figure.axes] == [(2, 5), (2, 5)]
 
 
 def test_a_backward_pass_is_drawn_as_far_as_it_walks():

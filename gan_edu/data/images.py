@@ -197,8 +197,13 @@ DATASETS: dict[str, Callable[[], Images]] = {
 }
 
 
+READERS: dict[str, Callable[[Path], Images]] = {}  # by the ending of files that hold no pictures
+
+
 def load(name_or_path: str | Path, background: str = "white") -> Images:
     """A data set by its name in `DATASETS`, or else the pictures of an existing folder, .zip or array: `image_folder`.
+
+    A file with an ending in `READERS`, such as .txt, is read by those.
 
     Raises:
         ValueError: if it is neither; the message lists the names.
@@ -210,4 +215,6 @@ def load(name_or_path: str | Path, background: str = "white") -> Images:
         raise ValueError(
             f"unknown data set '{name_or_path}': take {', '.join(DATASETS)}, or an existing folder or .zip"
         )
+    if reader := READERS.get(Path(name_or_path).suffix.lower()):
+        return reader(name_or_path)
     return image_folder(name_or_path, background=background)

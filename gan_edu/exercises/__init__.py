@@ -25,4 +25,6 @@ from gan_edu.exercises.chapter_10 import check_four_patients, check_mended_cost,
 from gan_edu.exercises.chapter_11 import check_blind_layers, check_class_logits, check_invert
 from gan_edu.exercises.chapter_12 import check_field, check_share, check_translators
 from gan_edu.exercises.chapter_13 import check_forge, check_sick_videos, check_windows, sick_clips, suspects
+from gan_edu.exercises.chapter_14 import check_columns, check_phase_shuffle, check_sick_voices, sick_voices
+from gan_edu.exercises.chapter_15 import check_colour_for, check_mended_score, check_shadow
 from gan_edu.exercises.core import Mark, outcome, predict, progress

@@ -10,7 +10,9 @@ from gan_edu.models.conditional import ConcatDiscriminator, ConditionalGenerator
 from gan_edu.models.dcgan import DCGANDiscriminator, DCGANGenerator, dcgan_init
 from gan_edu.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_edu.models.saved import load_generator
+from gan_edu.models.strings import StringDiscriminator, StringGenerator, straight_through
 from gan_edu.models.style import ModulatedConv, StyleGenerator
 from gan_edu.models.subpixel import SubpixelDiscriminator, SubpixelGenerator
 from gan_edu.models.translators import PairDiscriminator, PairGenerator, PatchDiscriminator, UNetGenerator
 from gan_edu.models.tutorial import TutorialDiscriminator, TutorialGenerator
+from gan_edu.models.waves import PhaseShuffle, WaveDiscriminator, WaveGenerator

@@ -1,15 +1,14 @@
 """Explorers to press and drag in a notebook: the minimax game (chapter 01), a GAN in the plane (chapter 04), how a game
-of two numbers is played (chapter 07), how scores are cheated (chapter 09), how a generator is steered (chapter 11), and
-clips that play (chapter 13).
+of two numbers is played (chapter 07), how scores are cheated (chapter 09), how a generator is steered (chapter 11),
+clips that play (chapter 13), vowels that sound (chapter 14), and a writer that is turned hot and cold (chapter 15).
 
 Each is an object with `.widget`, shown by leaving it as the last line of a cell; where widgets cannot be shown (a page
 that is only read) its place is taken by one line of text.
 """
 
-from gan_edu.playground.clips import ClipExplorer
 from gan_edu.playground.dirac import DiracExplorer
 from gan_edu.playground.game import GANPlayground
 from gan_edu.playground.minimax import MinimaxExplorer
-from gan_edu.playground.scores import ScoresExplorer
-from gan_edu.playground.steering import SteeringExplorer
-from gan_edu.playground.translate import SharpenExplorer
+from gan_edu.playground.samples import ClipExplorer, ScoresExplorer, SharpenExplorer, SteeringExplorer
+from gan_edu.playground.speech import VowelPad
+from gan_edu.playground.text import TextExplorer

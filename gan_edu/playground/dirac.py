@@ -39,7 +39,7 @@ def disc(ax: Axes, values: dict[str, Tensor], title: str = "") -> None:
     ax.margins(0.08)
     plots.label(ax, "real part", "imaginary part", title)
     if len(values) > 1:
-        ax.legend(fontsize=8, framealpha=1, loc="center")  # eigenvalues of small steps lie near 1
+        ax.legend(fontsize=8, framealpha=1, loc="lower center")  # most eigenvalues lie right or in the middle
 
 
 def bands(ax: Axes, x: Tensor, laws: list[Tensor]) -> None:
@@ -59,22 +59,15 @@ class DiracExplorer(Explorer):
     def __init__(self, **rules):
         loss, updates, rate, gamma, beta = Rules(**rules)
         super().__init__(
-            {
-                "loss": menu(loss, tuple(dirac.FORCES), "loss", "What both players minimize"),
-                "updates": menu(updates, UPDATES, "updates", "In turns, or both at once"),
-                "rate": slider(rate, 0.02, 4.0, "h", "The step size of both players"),
-                "gamma": slider(gamma, 0.0, 4.0, "gamma (R1)", "The weight of the penalty on D's slope"),
-                "beta": slider(beta, -0.9, 0.9, "momentum", "How much of the last gradients a step remembers"),
-            }
+            loss=menu(loss, tuple(dirac.FORCES), "loss", "What both players minimize"),
+            updates=menu(updates, UPDATES, "updates", "In turns, or both at once"),
+            rate=slider(rate, 0.02, 4.0, "h", "The step size of both players"),
+            gamma=slider(gamma, 0.0, 4.0, "gamma (R1)", "The weight of the penalty on D's slope"),
+            beta=slider(beta, -0.9, 0.9, "momentum", "How much of the last gradients a step remembers"),
         )
 
-    @property
-    def rules(self) -> Rules:
-        """What the controls say now."""
-        return Rules(**self.values)
-
-    def draw(self):
-        rules = self.rules
+    def draw(self, **rules):
+        rules = Rules(**rules)
         path, values = dirac.run(rules, STEPS), dirac.eigenvalues(rules)
         radius, expected = path.norm(dim=1), dirac.predicted_radius(rules, STEPS)
         near = int((radius < 20).long().cumprod(0).sum())  # a run that leaves is shown until it has left
@@ -86,14 +79,15 @@ class DiracExplorer(Explorer):
         right.set_yscale("log")
         plots.label(right, "step", "distance from home", legend=True)
         size = values[0].abs().item()
-        verdict = self._verdict(size, left=near <= STEPS)
+        verdict = _verdict(rules, size, left=near <= STEPS)
         said = f"largest |eigenvalue| {size:.3f}: {verdict}; distance after {near - 1} steps: "
         return figure, said + f"predicted {expected[near - 1]:.3g}, run {radius[near - 1]:.3g}"
 
-    def _verdict(self, size, left):
-        creeps = self.rules.loss == "non_saturating"
-        if size < 1 - 1e-9:
-            return "comes home"
-        if size < 1 + 1e-9:
-            return "creeps home, slower and slower" if creeps else "circles"
-        return "leaves home, and settles where its loss brakes" if creeps and not left else "leaves"
+
+def _verdict(rules, size, left):
+    creeps = rules.loss == "non_saturating"
+    if size < 1 - 1e-9:
+        return "comes home"
+    if size < 1 + 1e-9:
+        return "creeps home, slower and slower" if creeps else "circles"
+    return "leaves home, and settles where its loss brakes" if creeps and not left else "leaves"

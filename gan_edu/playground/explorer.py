@@ -7,7 +7,6 @@ import html
 import json
 
 import ipywidgets as widgets
-from matplotlib.figure import Figure
 
 from gan_edu import plots
 
@@ -68,11 +67,13 @@ def menu(value: str | int, options: tuple[str | int, ...], label: str, tip: str)
 
 
 class Explorer:
-    """Controls by name, and a picture and a sentence that follow them: `.widget`. A subclass says how to `draw`."""
+    """Controls by name, and a picture and a sentence that follow them: `.widget`. A subclass has `draw`: it takes
+    the value of each control by the control's name, and returns a figure, and what it shows in a sentence.
+    """
 
     NAME, INVITATION = "Explorer", "run this cell to play"  # what it is called; for those who see the page alone
 
-    def __init__(self, controls: dict[str, widgets.Widget]):
+    def __init__(self, **controls: widgets.Widget):
         self.controls, every = controls, list(controls.values())
         self.picture, self.text = widgets.Image(format="png", layout={"align_self": "flex-start"}), widgets.Label()
         for control in every:
@@ -85,17 +86,13 @@ class Explorer:
         """What the controls say now, by name."""
         return {name: control.value for name, control in self.controls.items()}
 
-    def draw(self) -> tuple[Figure, str]:
-        """The figure of the values of now, and what it shows, in a sentence."""
-        raise NotImplementedError
-
     def _redraw(self, change=None):
-        figure, self.text.value = self.draw()
+        figure, self.text.value = self.draw(**self.values)
         self.picture.value = plots.png(figure)
 
     def still(self, caption: str) -> None:
         """Show the picture of now under the cell, for pages that are only read."""
-        plots.show(self.draw()[0], caption)
+        plots.show(self.draw(**self.values)[0], caption)
 
     def _repr_mimebundle_(self, **options):
         bundle = self.widget._repr_mimebundle_(**options)

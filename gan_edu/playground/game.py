@@ -11,14 +11,12 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import ipywidgets as widgets
 import torch
 from torch import Tensor
 
-from gan_edu import data, metrics, plots
+from gan_edu import data, machine, metrics, plots
 from gan_edu.playground import panel, program, views
 from gan_edu.playground.picture import Picture
 
@@ -66,7 +64,7 @@ class GANPlayground:
 
     def reset(self) -> None:
         """New weights from the seed, and an empty history."""
-        with self._alone():
+        with self._lock, machine.alone():
             self._run(program.IMPORTS, program.START, program.GAME)
             self.target, self._prior = self._space["target"], self._space["prior"]
             self._random = torch.get_rng_state()
@@ -83,7 +81,7 @@ class GANPlayground:
 
     def apply(self) -> None:
         """The game goes on under the settings of now: same networks, other loss, rates, optimizer or penalty."""
-        with self._alone():
+        with self._lock, machine.alone():
             before = self.gan
             self._run(program.GAME)
             self.gan.steps, self.gan.d_moves, self.gan.g_moves = before.steps, before.d_moves, before.g_moves
@@ -114,17 +112,6 @@ class GANPlayground:
         for name, does_something in panel.USED.items():
             self.controls[name].disabled = not does_something(self.settings)
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One caller at a time, on one thread, and without touching the random numbers of the reader's own cells."""
-        with self._lock, torch.random.fork_rng(devices=[]):
-            threads = torch.get_num_threads()
-            torch.set_num_threads(1)  # in layers this small the threads wait for each other more than they work
-            try:
-                yield
-            finally:
-                torch.set_num_threads(threads)
-
     def step(self, n: int = 1, seconds: float = math.inf) -> None:
         """`n` steps of the game, D's moves, then G's; or as many as begin within the given time."""
         who = "D, then G" if self.settings["updates"] == "alternating" else "D and G"
@@ -141,7 +128,7 @@ class GANPlayground:
     def back(self) -> None:
         """Undo the last call of a step, or the last frame. What then comes, comes as it came."""
         self.pause()
-        with self._alone():
+        with self._lock, machine.alone():
             if not self._past:
                 return self.say("There is no earlier state to go back to.")
             self.gan, self._fake, self._random, self.steps, self._turn, self._who, known = self._past.pop()
@@ -153,7 +140,7 @@ class GANPlayground:
 
     def _make(self, who: str, move: str, n: int, seconds: float = math.inf) -> None:
         """Call a function of the program `n` times, or as often as fits in the time; remember what was before."""
-        with self._alone():
+        with self._lock, machine.alone():
             if self.diverged or n < 1:
                 return
             gan, known = copy.deepcopy(self.gan), len(self.history["steps"])
@@ -222,17 +209,9 @@ class GANPlayground:
         """The picture as it is now, a PNG."""
         return self._picture.png()
 
-    def figure(self):
-        """The picture as it is now, a figure for `plots.show`."""
-        return self._picture.figure
-
-    def still(self, alt: str | None = None) -> None:
-        """Show the picture for readers without a kernel, with `alt` or `describe()` as its text."""
-        plots.show(self.figure(), alt or self.describe())
-
-    def describe(self) -> str:
-        """One sentence that says how the game stands."""
-        return f"GAN playground, {self.settings['data']}: {self._verdict()} after {self.steps:,} steps."
+    def still(self, caption: str) -> None:
+        """Show the picture as it is now under the cell, for pages that are only read."""
+        plots.show(self._picture.figure, caption)
 
     def code(self) -> str:
         """The program of the settings of now, with as many steps as were made, or 1,000 if there were none.
@@ -277,7 +256,7 @@ class GANPlayground:
 
     def draw(self) -> None:
         """Draw the layers that are ticked and hand the picture to the page; a diverged run keeps its last one."""
-        with self._alone():
+        with self._lock, machine.alone():
             if not self.diverged:
                 ticked = {name: make() for name, make in self._layers().items() if self.controls[name].value}
                 layers = {name: values.numpy() for name, values in ticked.items()}
@@ -303,7 +282,7 @@ class GANPlayground:
             "real": lambda: real[:SHOWN],
             "fake": lambda: fake[:SHOWN],
             "heat": lambda: views.belief(gan, real[:PROBES], fake),
-            "sheet": lambda: views.sheet(gan, reach),
+            "sheet": lambda: plots.bent(gan.generator, gan.latent_dim, reach),
             "arrows": lambda: views.arrows(gan, real[:ARROWS], fake[:ARROWS]),
         }
 

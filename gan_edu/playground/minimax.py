@@ -62,15 +62,12 @@ class MinimaxExplorer(Explorer):
 
     def __init__(self, mean: float = 3.0, width: float = 1.0, data: str = "one bump"):
         super().__init__(
-            {
-                "mean": slider(mean, -6, 6, "mean", "Where q stands", step=0.1),
-                "width": slider(width, 0.4, 3, "width", "q's deviation", step=0.1),
-                "data": menu(data, tuple(BUMPS), "data p", "p's shape"),
-            }
+            mean=slider(mean, -6, 6, "mean", "Where q stands", step=0.1),
+            width=slider(width, 0.4, 3, "width", "q's deviation", step=0.1),
+            data=menu(data, tuple(BUMPS), "data p", "p's shape"),
         )
 
-    def draw(self):
-        mean, width, data = self.values.values()
+    def draw(self, mean, width, data):
         figure, (left, right) = plots.panels(2, width=3.9, height=2.8)
         game = draw(left, mean, width, data)
         values = play(log_density(BUMPS[data], 1.0), Normal(MEANS[:, None], width).log_prob(X)).value

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from gan_edu import metrics
 from gan_edu.train import GAN
 
 PARTS = (("noise", "G"), ("G", "G"), ("fakes ✕", "DG"), ("D", "DG"), ("real ●", "D"))  # each, and in whose move it is
@@ -24,12 +25,8 @@ def histogram(points: Tensor, limit: float = 1.6, bins: int = 24) -> Tensor:
 
 def divergences(p: Tensor, q: Tensor, tiny: float = 1e-4) -> tuple[float, float]:
     """KL(p || q), with `tiny` for empty cells of q, and the Jensen-Shannon divergence of two histograms, in nats."""
-
-    def kl(a, b):
-        return torch.xlogy(a, a / b.clamp(min=1e-12)).sum()
-
-    middle = (p + q) / 2
-    return kl(p, q.clamp(min=tiny)).item(), (kl(p, middle) + kl(q, middle)).item() / 2
+    middle, kl = ((p + q) / 2).clamp(min=1e-12), metrics.kl_divergence
+    return kl(p, q.clamp(min=tiny)), (kl(p, middle) + kl(q, middle)) / 2
 
 
 @torch.no_grad()
@@ -44,17 +41,6 @@ def belief(gan: GAN, real: Tensor, fake: Tensor, limit: float = 1.6, pixels: int
     if undecided is None:
         undecided = (gan.judge(real).mean() + gan.judge(fake).mean()) / 2
     return torch.sigmoid(logits - undecided).reshape(pixels, pixels)
-
-
-@torch.no_grad()
-def sheet(gan: GAN, reach: float, lines: int = 15, points: int = 60) -> Tensor:
-    """Where G puts the lines of a square grid of noise from -reach to reach: (lines, points, 2); one for 1-D noise."""
-    fine = torch.linspace(-reach, reach, points if gan.latent_dim > 1 else 10 * points)
-    if gan.latent_dim == 1:
-        return gan.generator(fine[:, None])[None]
-    a, b = torch.meshgrid(torch.linspace(-reach, reach, lines), fine, indexing="ij")
-    noise = torch.cat([torch.stack([a, b], -1), torch.stack([b, a], -1)])
-    return gan.generator(noise.reshape(-1, 2)).reshape(2 * lines, points, 2)
 
 
 def arrows(gan: GAN, real: Tensor, fake: Tensor, longest: float = 0.3) -> Tensor:

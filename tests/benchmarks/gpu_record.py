@@ -1,10 +1,11 @@
-"""What a machine with a GPU should do, in three calls of at most nine minutes each; writes JSON and pictures.
+"""What a machine with a GPU should do, in four calls of at most nine minutes each; writes JSON and pictures.
 
     CUDA_VISIBLE_DEVICES=0 python -m pytest tests/test_accelerate.py -k on_a_gpu      # first: is it right there?
     (what to carry and what to learn from it: CONTRIBUTING.md, "The first hour with a card")
     GAN_EDU_DATA=data python tests/benchmarks/gpu_record.py speed --out figures/gpu
     GAN_EDU_DATA=data python tests/benchmarks/gpu_record.py digits --out figures/gpu
     python tests/benchmarks/gpu_record.py colour --pictures data/cifar10/train --out figures/gpu
+    GAN_EDU_DATA=data python tests/benchmarks/gpu_record.py tune --out figures/gpu
     python tests/benchmarks/gpu_record.py speed --small --device cpu --out build/gpu    # a miniature, anywhere
 
 `speed`: the tutorial's whole training, 50 epochs; its step eagerly, accelerated, and as a CUDA graph; model FLOP
@@ -12,18 +13,21 @@ utilisation: the share that it reaches of the device's measured matrix product i
 of what the data sheet promises in bfloat16; at last, because an attached profiler slows down what comes after it, the
 share of the time in which no kernel runs (launch-bound), None where the profiler fails. (The product in float32 may
 round to TF32 where convolutions may.) `digits`: the fast pair on MNIST for a minute. `colour`: the same on a folder of
-pictures, whose subfolders are the classes, for what loading and judging leave of eight minutes. Whatever is found is
-written as soon as it is known, so a call that is cut off has told what it had. The package need not be installed, but
-what it imports must be there: torch, torchvision, numpy, matplotlib, scikit-learn, tqdm, pillow.
+pictures, whose subfolders are the classes, for what loading and judging leave of eight minutes. `tune`: `recipes.WIDE`
+and its neighbours, seed by seed, until the eight minutes are over. Whatever is found is written as soon as it is known,
+so a call that is cut off has told what it had. The package need not be installed, but what it imports must be there:
+torch, torchvision, numpy, matplotlib, scikit-learn, tqdm, pillow.
 """
 
 import argparse
 import importlib.util
+import itertools
 import math
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
 
 try:
     import quality
@@ -36,7 +40,7 @@ try:
     from torch.profiler import ProfilerActivity, profile
     from train_step import operations_per_image
 
-    from gan_edu import data, plots, train
+    from gan_edu import accelerate, data, plots, recipes, train
 except ImportError as error:
     needed = "torch torchvision numpy sklearn matplotlib tqdm PIL".split()
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
@@ -214,7 +218,55 @@ def colour(arguments: argparse.Namespace, device: torch.device, tell: Callable[[
     train_and_record(images, scale, arguments, device, tell)
 
 
-RECORDS = {"speed": speed, "digits": digits, "colour": colour}
+# --- the recipe's neighbours ------------------------------------------------------------------------------------------
+
+FIRST = recipes.WIDE | {"g_width": 128, "d_width": 96}  # the guess before there was a card, where the search began
+TRIED = {
+    "128/96": FIRST,
+    "128/96, rates x2": FIRST | {"g_rate": 3e-3, "d_rate": 2e-3},
+    "128/96, R1 .2": FIRST | {"r1_weight": 0.2},
+    "96/64": recipes.WIDE,
+    "MIDDLE, float32": recipes.MIDDLE | {"precision": "float32"},
+    "128/96, rates /2": FIRST | {"g_rate": 7.5e-4, "d_rate": 5e-4},
+    "128/96, EMA .998": FIRST | {"ema": 0.998},
+    "128/96, R1 .05": FIRST | {"r1_weight": 0.05},
+    "128/96, batch 128": FIRST | {"batch_size": 128},
+    "128/96, rates x2, R1 .2": FIRST | {"g_rate": 3e-3, "d_rate": 2e-3, "r1_weight": 0.2},
+    "MIDDLE": recipes.MIDDLE,
+    "96/64, rates of MIDDLE": recipes.WIDE | {name: recipes.MIDDLE[name] for name in ("g_rate", "d_rate")},
+}
+
+
+def tried(settings: dict, seed: int, images: data.Images, judges: list[Judge], scale: Scale, device) -> dict:
+    """The fast pair with these settings, trained as `recipes.FAST` says: its seconds, and what the judges say."""
+    small = {"steps": 3, "g_width": 4, "d_width": 4, "batch_size": 16} if scale is SMALL else {}
+    recipe = {name: value for name, value in (settings | small).items() if name != "precision"}
+    gan, batches = recipes.pictures(images, recipes.FAST._replace(**recipe), seed, device)
+    game = Game(gan, batches, accelerate.accelerate(gan, batches, settings.get("precision", "auto")))
+    watch, steps = quality.Watch(game, [], None, 0), recipe.get("steps", recipes.FAST.steps)
+    how = {"step": watch, "final_rate": recipes.FINAL_RATE, "progress": False}
+    reporting.whole(train.train(gan, batches, watch.uncounted + steps, **how))
+    taken, samples = watch.seconds(wait=True), quality.draw(gan, scale.samples)
+    scores = {judge.name: judge.score(samples) for judge in judges}
+    found = {"seconds": taken, "multiple": {name: score["multiple"] for name, score in scores.items()}}
+    found["multiple, mean of the judges"] = mean(found["multiple"].values())
+    return found | {"rarest class": min(scores["ours"]["class_shares"])}
+
+
+def tune(arguments: argparse.Namespace, device: torch.device, tell: Callable[[dict], None]) -> None:
+    """The record of `recipes.WIDE` and what was tried beside it, seed by seed."""
+    scale, runs = SMALL if arguments.small else Scale(), []
+    images, limit = quality.pictures(arguments.small), arguments.seconds or CALL - 20
+    judges = [Judge(judge, images, scale, device) for judge in JUDGES]
+    for seed, (name, settings) in itertools.product(range(3), TRIED.items()):
+        if runs and time.perf_counter() - arguments.began > limit:
+            return
+        runs.append({"name": name, "seed": seed, **tried(settings, seed, images, judges, scale, device)})
+        print(f"{name}: {runs[-1]['multiple, mean of the judges']:.2f} in {runs[-1]['seconds']:.1f} s", flush=True)
+        tell({"runs": runs})
+
+
+RECORDS = {"speed": speed, "digits": digits, "colour": colour, "tune": tune}
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -223,7 +275,8 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("record", choices=RECORDS)
     parser.add_argument("--out", type=Path, required=True, help="a folder for JSON and pictures")
     parser.add_argument("--pictures", type=Path, help="a folder or .zip of pictures in colour")
-    parser.add_argument("--seconds", type=float, help="of training; by default 60 for digits, what is left for colour")
+    what = "of training: by default 60 for digits, what is left for colour; of all settings: tune"
+    parser.add_argument("--seconds", type=float, help=what)
     parser.add_argument("--epochs", type=int, default=50, help="of the tutorial's training")
     parser.add_argument("--peak", type=float, help="TFLOP/s that the data sheet promises in bfloat16")
     parser.add_argument("--inception", action="store_true", help="the usual FID too; fetches Inception's weights")

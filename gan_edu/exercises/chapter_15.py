@@ -1,0 +1,92 @@
+"""The exercises of chapter 15: a straight-through letter, a baseline that is no baseline, and a colour for a name."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from gan_edu.exercises.core import call, close, exercise, require
+
+
+@exercise("15.1 A letter with a shadow")
+def check_shadow(shadow) -> str:
+    """The value of the letter, the gradient of its soft shadow."""
+    torch.manual_seed(0)
+    logits = torch.randn(5, 4, requires_grad=True)
+    slopes = torch.randn(5, 4)
+
+    def values():
+        return functional.one_hot(logits.argmax(1), 4).float(), (2 * logits).softmax(1)
+
+    hard, soft = values()
+    made = torch.as_tensor(call(shadow, hard.clone(), soft))
+    require(made.shape == hard.shape, f"It should be as large as both, (5, 4); yours is {tuple(made.shape)}.")
+    forward, kept = close(made, hard), made.requires_grad
+    require(not close(made, soft), "Forward it is the soft letter: D would see that no letter is whole.")
+    require(forward or not close(made, hard + soft), "Forward it is the sum of both: take the soft one off, detached.")
+    require(forward, "Forward it should be the hard letter, to the last digit.")
+    require(kept, "Forward it is right, but no gradient leads back: the soft letter's own must not be detached.")
+    (found,) = torch.autograd.grad((made * slopes).sum(), logits, allow_unused=True)
+    (right,) = torch.autograd.grad((values()[1] * slopes).sum(), logits)
+    require(found is not None, "Forward it is right, but no gradient leads back to the soft letter.")
+    require(found.any(), "Forward it is right, but the two soft letters cancel backward: detach one of them.")
+    require(not close(found, -right), "Backward it has the wrong sign: which of the two soft letters is detached?")
+    require(close(found, right), "Forward it is right; backward it should be the gradient of the soft letter alone.")
+    return "One line, and every writer of this chapter learns by it."
+
+
+def _slopes(scores: Tensor, costs: Tensor, log_q: Tensor) -> tuple:
+    """The gradients of a loss with respect to both inputs; None where it does not reach one."""
+    return torch.autograd.grad(scores, (costs, log_q), allow_unused=True)
+
+
+@exercise("15.2 The baseline that was none")
+def check_mended_score(mended) -> str:
+    """A loss whose gradient is REINFORCE's, with the mean of the others as the baseline."""
+    torch.manual_seed(0)
+    for n in (6, 3):
+        given, chances = (3 + torch.rand(n)).requires_grad_(), (-3 * torch.rand(n)).requires_grad_()
+        scores = call(mended, given, chances)
+        scores = torch.as_tensor(scores)
+        require(scores.numel() == 1, f"Return one number, the mean over the batch; yours has {scores.numel()}.")
+        require(scores.requires_grad, "No gradient flows back: log_q itself must not be detached.")
+        to_costs, to_chances = _slopes(scores.squeeze(), given, chances)
+        costs = given.detach()
+        others = costs - (costs.sum() - costs) / (n - 1)
+        require(to_chances is not None and to_chances.any(), "No gradient reaches log_q, the only way to G's weights.")
+        signs = "Costs are to fall, so the loss is cost times log q, without a minus."
+        for wrong, hint in (
+            (close(to_chances, costs / n), "There is no baseline: every cost is positive, so every string is blamed."),
+            (close(to_chances, others) or close(to_chances, costs - costs.mean()), "Take the mean, not the sum."),
+            (close(to_chances, -others / n), signs),
+            (close(to_chances, (costs - costs.mean()) / n), "Each string's own cost is in its baseline, which shrinks "
+             "the gradient by (n - 1) / n: take the mean of the others."),
+            (not close(to_chances, others / n), "The gradient to log_q should be (cost - mean of the others) / n."),
+            (to_costs is not None and to_costs.any(), "A gradient still flows into the costs, and through them into D: "
+             "`detach()` changes nothing by itself, use what it returns."),
+        ):  # fmt: skip
+            require(not wrong, hint)
+    return "Without it the gradient would be right on average too, and noisier."
+
+
+@exercise("15.3 A colour for a name")
+def check_colour_for(colour_for) -> str:
+    """The mean colour under Bayes' rule, all colours equally likely before the name was heard."""
+    random = torch.Generator().manual_seed(0)
+    for shift in (0.0, -200.0):
+        colours, log_q = 2 * torch.rand(50, 3, generator=random) - 1, 2 * torch.randn(50, generator=random) + shift
+        weights = log_q.double().softmax(0)
+        right = weights @ colours.double()
+        found = torch.as_tensor(call(colour_for, log_q.clone(), colours.clone()))
+        require(found.numel() == 3, f"One colour, three numbers; yours has the shape {tuple(found.shape)}.")
+        found = found.reshape(3)
+        for wrong, hint in (
+            (not found.isfinite().all(), "Names of many letters have tiny probabilities, and exp of -200 is 0 in "
+             "float32: take `softmax`, or subtract the largest first."),
+            (close(found, colours[log_q.argmax()]), "That is the single best colour; average over all of them."),
+            (close(found, colours.mean(0)), "That is the mean of all colours, whatever the name."),
+            (close(found, log_q.exp() @ colours), "Weights must sum to 1: divide by the sum of the probabilities."),
+            (close(found, log_q @ colours), "log_q is a logarithm: weights are probabilities, exp of it."),
+            (not close(found, right, 1e-3), "Weight each colour by the probability of the name there, over their sum."),
+        ):  # fmt: skip
+            require(not wrong, hint)
+    return "A discriminator could not have told: this needs a probability."
