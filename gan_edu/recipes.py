@@ -114,7 +114,7 @@ RECIPES = {
     28: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
 }
 VOICE = {"latent_dim": 16, "batch_size": 32, "ema": 0.99, "ema_warmup": True, "pair": "sounds"}
-SOUNDS = Recipe(steps=2500, g_width=192, d_width=16, r1_weight=0.1, g_rate=3e-3, d_rate=3e-3, **VOICE)
+SOUNDS = Recipe(steps=2500, g_width=128, d_width=16, r1_weight=0.1, g_rate=3e-3, d_rate=3e-3, **VOICE)
 DICE = {"latent_dim": 0, "ema": 0.99, "ema_warmup": True, "pair": "strings", "likelihood": 1.0}
 STRINGS = Recipe(steps=2000, g_width=64, d_width=64, r1_weight=0.05, g_rate=4e-3, d_rate=4e-3, **DICE)
 OTHERS = {2: SOUNDS, 3: STRINGS}  # by the number of axes of a batch: what is no picture, in chapters 14 and 15

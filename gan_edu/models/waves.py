@@ -28,10 +28,8 @@ class WaveGenerator(nn.Module):
         super().__init__()
         self.length, self.latent_dim, self.frames = length, latent_dim, max(1, length // FRAME)
         self.pitch = nn.Sequential(nn.Linear(latent_dim - 2, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1), nn.Sigmoid())
-        layers = [nn.Linear(latent_dim - 2, width), nn.LeakyReLU(0.2)]
-        layers += [nn.Linear(width, width), nn.LeakyReLU(0.2)]
-        layers += [nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, self.frames * TAPS)]
-        self.mouth = nn.Sequential(*layers, nn.Unflatten(1, (self.frames, TAPS)))
+        layers = [nn.Linear(latent_dim - 2, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2)]
+        self.mouth = nn.Sequential(*layers, nn.Linear(width, self.frames * TAPS), nn.Unflatten(1, (-1, TAPS)))
 
     def hertz(self, noise: Tensor) -> Tensor:
         """The pitch of each sound, (N, 1), in Hz."""
