@@ -40,11 +40,7 @@ def test_formants_are_those_of_the_table_and_a_mouth_is_loudest_there():
 
 def test_vowels_follow_from_the_seed_and_have_their_pitch():
     sounds, labels, classes = data.vowels(400, seed=3)
-    assert (
-        sounds.shape == (400, 1024)
-        and classes == ("ee", "e", "a", "o", "oo")
-        and len(labels.unique()) == 5
-    )
+    assert sounds.shape == (400, 1024) and classes == ("ee", "e", "a", "o", "oo") and len(labels.unique()) == 5
     assert sounds.abs().amax(1).numpy() == pytest.approx(np.full(400, 0.9), abs=1e-5)
     assert torch.equal(sounds, data.vowels(400, seed=3).images) and not torch.equal(sounds, data.vowels(400).images)
     strength, pitch = metrics.periodicity(sounds)

@@ -23,9 +23,7 @@ def check_phase_shuffle(shuffle) -> str:
         other = functional.pad(x, (most, most), mode="reflect")[..., most + k : most + k + length]
         require(not torch.equal(found, other), "Yours moves the other way: for k = 1 everything comes one place later.")
         require(not torch.equal(found, x), f"{where} nothing moved.")
-        require(
-            not torch.equal(found, x.roll(k, 2)), "What falls out at one end comes in at the other: mirror it."
-        )
+        require(not torch.equal(found, x.roll(k, 2)), "What falls out at one end comes in at the other: mirror it.")
         inside = slice(max(k, 0), length + min(k, 0))
         edge = torch.equal(found[..., inside], right[..., inside])
         require(not edge, f"{where} only the edge is wrong. The mirror stands on the first sample: 2, 1, 0, 1, 2.")
@@ -52,9 +50,7 @@ def check_columns(columns) -> str:
         end = torch.equal(found.flatten(1)[:, :length], sounds)
         require(torch.equal(found, right) or not end, f"{where} the end is filled with something else than zeros.")
         down = torch.equal(found, functional.pad(sounds, (0, -length % p)).view(n, 1, p, -1).mT)
-        require(
-            torch.equal(found, right) or not down, "Neighbours in time should be neighbours in a row."
-        )
+        require(torch.equal(found, right) or not down, "Neighbours in time should be neighbours in a row.")
         require(torch.equal(found, right), f"{where} the shape is right, but samples are at other places.")
     return "A kernel that goes down a column sees every p-th sample: one per period, where p is the period."
 
