@@ -44,7 +44,9 @@ def test_vowels_follow_from_the_seed_and_have_their_pitch():
     assert sounds.abs().amax(1).numpy() == pytest.approx(np.full(400, 0.9), abs=1e-5)
     assert torch.equal(sounds, data.vowels(400, seed=3).images) and not torch.equal(sounds, data.vowels(400).images)
     strength, pitch = metrics.periodicity(sounds)
-    assert strength.min() > 0.7 and pitch.min() > 97 and pitch.max() < 206
+    assert strength.mean() > 0.95 and strength.min() > 0.7
+    few, most = pitch.quantile(torch.tensor([0.05, 0.95])).tolist()  # a weak one may be heard a little off
+    assert 97 < few < 107 and 185 < most < 200
     assert pitch.log2().median() == pytest.approx(math.log2(100) + 0.5, abs=0.1)
 
 
