@@ -441,7 +441,8 @@ def test_image_folder_without_a_readable_picture_is_a_value_error(tmp_path):
 
 
 def test_load_takes_a_name_or_a_path_and_else_lists_what_is_allowed(own_pictures):
-    assert list(data.DATASETS) == ["digits", "photo_patches", "mnist", "fashion_mnist", "cifar10", "moving_digits"]
+    pictures = ["digits", "photo_patches", "mnist", "fashion_mnist", "cifar10", "moving_digits"]
+    assert list(data.DATASETS) == [*pictures, "vowels", "spoken_digits", "brackets"]
     with pytest.warns(UserWarning, match="broken"):
         assert data.load(own_pictures).images.shape == (2, 3, 32, 32)
     with pytest.raises(ValueError, match="mnits.*digits, photo_patches, mnist, fashion_mnist, cifar10.*folder or .zip"):
