@@ -33,7 +33,7 @@ def decode(strings: Tensor, alphabet: Sequence[str]) -> list[str]:
 
 
 def is_balanced(string: str) -> bool:
-    """Does every bracket close one that is open, and is there a letter at all?"""
+    """Do the brackets pair up, first open and then closed, and is there a letter at all?"""
     depths = [string[:n].count("(") - string[:n].count(")") for n in range(len(string) + 1)]
     return min(depths) == depths[-1] == 0 and string != ""
 

@@ -7,6 +7,7 @@ import html
 import json
 
 import ipywidgets as widgets
+import torch
 
 from gan_edu import plots
 
@@ -49,6 +50,11 @@ def framed(name: str, said: widgets.Widget, controls: list, *rows: widgets.Widge
 def row(*items: widgets.Widget, **layout) -> widgets.Box:
     """The items beside each other as far as the page is wide, the others below; none is squeezed."""
     return widgets.Box(items, layout={"display": "flex", "flex_flow": "row wrap", **layout})
+
+
+def noise_plane(latent_dim: int, random: torch.Generator) -> torch.Tensor:
+    """Two directions of noise at a right angle, each as long as noise mostly is: (2, latent_dim)."""
+    return torch.linalg.qr(torch.randn(latent_dim, 2, generator=random)).Q.T * latent_dim**0.5
 
 
 LOOK = {"style": {"description_width": "72px"}, "layout": {"width": "275px"}}

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
 from gan_edu import data, metrics, plots
-from gan_edu.playground.explorer import LOOK, Explorer, slider
+from gan_edu.playground.explorer import LOOK, Explorer, noise_plane, slider
 from gan_edu.train import GAN
 
 N = 500  # real digits, and as many fakes, that are scored
@@ -65,8 +65,7 @@ class SteeringExplorer(Explorer):
 
     def __init__(self, gan: GAN, classes: Sequence[str], classifier: Callable, draw=0, right=0.5, up=0.5, length=1.0):
         random, self.classes = torch.Generator().manual_seed(0), tuple(classes)
-        self.gan, self.classifier, typical = gan, classifier, gan.latent_dim**0.5  # what noise's length mostly is
-        self.plane = torch.linalg.qr(torch.randn(gan.latent_dim, 2, generator=random)).Q.T * typical
+        self.gan, self.classifier, self.plane = gan, classifier, noise_plane(gan.latent_dim, random)
         self.noise = torch.randn(BESIDE, gan.latent_dim, generator=random)
         options, tip = [(name, label) for label, name in enumerate(classes)], "The class that the generator is told"
         look = {"button_width": "44px", "description_width": LOOK["style"]["description_width"]}

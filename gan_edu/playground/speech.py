@@ -7,7 +7,7 @@ import ipywidgets as widgets
 import torch
 
 from gan_edu import data, metrics, plots
-from gan_edu.playground.explorer import Explorer, slider
+from gan_edu.playground.explorer import Explorer, noise_plane, slider
 from gan_edu.train import GAN
 
 
@@ -22,8 +22,7 @@ class VowelPad(Explorer):
     def __init__(self, gan: GAN, classes: Sequence[str], classifier: Callable, right: float = 0.0, up: float = 0.0):
         self.singer, self.classes, self.classifier = copy.deepcopy(gan.ema).cpu(), classes, classifier
         self.singer.length = 4 * gan.ema.length  # half a second; the pitch and the mouth stay as they are
-        random = torch.Generator().manual_seed(0)
-        self.plane = torch.linalg.qr(torch.randn(gan.latent_dim, 2, generator=random)).Q.T * gan.latent_dim**0.5
+        self.plane = noise_plane(gan.latent_dim, torch.Generator().manual_seed(0))
         self.player = widgets.Audio(autoplay=True, loop=False, tooltip="Play the sound of this place again")
         super().__init__(
             right=slider(right, -1.5, 1.5, "right", "Along one direction of noise", 0.25),

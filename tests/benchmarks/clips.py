@@ -11,7 +11,6 @@ whose frames are read as one class; `speed` and `turn`, Wasserstein-1 distances 
 the centroids, in pixels; `frechet`, on a clip classifier's features, as a multiple of real against real.
 """
 
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -192,27 +191,20 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     about = reporting.about(__file__, arguments, torch.device("cpu"), 1)
-    found = json.loads(options.out.read_text()) if options.out.exists() else {"runs": []}
-    result = about | {"steps": options.steps, "runs": found["runs"]} | {k: found[k] for k in ("real",) if k in found}
+    ledger = reporting.Ledger(options.out, about | {"steps": options.steps}, untold=("clips",))
     judge = Judge(max(20, 2 * options.steps // 3))
     real = data.moving_digits(2000, seed=4, pictures=SEEN).images
-    result["real"] = {"digits": judge(real), "point": differences(tracks(4000, 2)), "kept":
+    ledger.result["real"] = {"digits": judge(real), "point": differences(tracks(4000, 2)), "kept":
                       (100 * real[:SHOWN]).round().int().tolist()}  # fmt: skip
-
-    def run(kind, name, seed, score):
-        if (kind, name, seed) not in [(r["kind"], r["name"], r["seed"]) for r in result["runs"]]:
-            result["runs"].append({"kind": kind, "name": name, "seed": seed, **score()})
-            options.out.write_text(json.dumps(result) + "\n", encoding="utf-8")
-            print({key: value for key, value in result["runs"][-1].items() if key != "clips"}, flush=True)
 
     for seed in range(options.seeds):
         for k in (1, 2, 3, 4):
-            run("point", k, seed, partial(of_point, k, seed, options.point_steps))
+            ledger.once("point", k, seed, partial(of_point, k, seed, options.point_steps))
         for name in list(PAIRS)[:2]:
-            run("digits", name, seed, partial(of_digits, name, seed, options.steps, judge))
+            ledger.once("digits", name, seed, partial(of_digits, name, seed, options.steps, judge))
     for seed in range(options.seeds):
         for name in list(PAIRS)[2:]:
-            run("digits", name, seed, partial(of_digits, name, seed, options.steps, judge))
+            ledger.once("digits", name, seed, partial(of_digits, name, seed, options.steps, judge))
 
 
 if __name__ == "__main__":

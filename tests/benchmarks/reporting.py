@@ -8,6 +8,7 @@ import platform
 import shlex
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
@@ -57,6 +58,27 @@ def whole(history) -> None:
     """End the script where `train` was stopped early by a signal: a cut run is no result, and must not be written."""
     if history.interrupted:
         raise KeyboardInterrupt
+
+
+class Ledger:
+    """The runs of a long script, in a JSON file: each is written when it ends, and what is there is not made again.
+
+    head: what stands before the runs; untold: what of a run is too long to be printed. `result["real"]` is free for
+    what the runs are compared with.
+    """
+
+    def __init__(self, path: Path, head: dict, untold: tuple[str, ...] = ()):
+        known = json.loads(path.read_text()) if path.exists() else {}
+        self.path, self.untold = path, untold
+        self.result = head | {"runs": known.get("runs", []), "real": known.get("real", {})}
+
+    def once(self, kind: str, name: str | int, seed: int, score: Callable[[], dict]) -> None:
+        """Unless this run is there: make it, write all, and print it."""
+        runs = self.result["runs"]
+        if (kind, name, seed) not in [(run["kind"], run["name"], run["seed"]) for run in runs]:
+            runs.append({"kind": kind, "name": name, "seed": seed, **score()})
+            self.path.write_text(json.dumps(self.result) + "\n", encoding="utf-8")
+            print({key: value for key, value in runs[-1].items() if key not in self.untold}, flush=True)
 
 
 # --- where it was measured --------------------------------------------------------------------------------------------

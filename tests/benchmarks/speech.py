@@ -10,7 +10,6 @@ on the classifier's features of log-mel pictures, as a multiple of real against 
 of vowels that no network has seen. `digits`: the same judge taught on recordings, and a few WAV files beside the JSON.
 """
 
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -235,21 +234,18 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     about = reporting.about(__file__, arguments, torch.device("cpu"), 1)
-    found = json.loads(options.out.read_text()) if options.out.exists() else {"runs": []}
-    result = about | {"steps": options.steps, "vocoder steps": options.vocoder_steps, "runs": found["runs"]}
-    result["real"] = found.get("real", {})
+    head = about | {"steps": options.steps, "vocoder steps": options.vocoder_steps}
+    ledger = reporting.Ledger(options.out, head, untold=("sounds",))
+    against = ledger.result["real"]
 
     def run(kind, name, seed, score):
-        known = [(run["kind"], run["name"], run["seed"]) for run in result["runs"]]
-        if options.only in ("", kind) and (kind, name, seed) not in known:
-            result["runs"].append({"kind": kind, "name": name, "seed": seed, **score()})
-            options.out.write_text(json.dumps(result) + "\n", encoding="utf-8")
-            print({key: value for key, value in result["runs"][-1].items() if key != "sounds"}, flush=True)
+        if options.only in ("", kind):
+            ledger.once(kind, name, seed, score)
 
     others, real = data.vowels(4000, seed=1), data.vowels(2 * JUDGED, seed=2).images
     judge = Judge(others.images, others.labels, real)
     fresh = data.vowels(JUDGED, seed=5).images
-    result["real"]["vowels"], result["real"]["noise"] = judge(fresh), judge(mean_noise(fresh))
+    against["vowels"], against["noise"] = judge(fresh), judge(mean_noise(fresh))
     for seed in range(options.seeds):
         run("vowels", "voice", seed, partial(of_vowels, "voice", seed, options.steps, judge))
     for seed in range(options.seeds):
@@ -264,7 +260,7 @@ def main(arguments: list[str]) -> None:
         taught, kept = order[:1000], order[1000:]
         judge = Judge(spoken.images[taught], spoken.labels[taught], spoken.images[kept])
         fresh = spoken.images[kept[:JUDGED]]
-        result["real"] |= {"digits": judge(fresh), "digits noise": judge(mean_noise(fresh))}
+        against |= {"digits": judge(fresh), "digits noise": judge(mean_noise(fresh))}
         for seed in range(options.seeds):
             run("digits", "voice", seed, partial(of_digits, seed, options.steps // 2, judge, options.out.parent))
 

@@ -13,7 +13,6 @@ TEMPERATURES. `names`: names of colours;
 that are real names; `different`, the share of different ones among 1,000.
 """
 
-import json
 import sys
 from functools import partial
 from pathlib import Path
@@ -203,31 +202,24 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     about = reporting.about(__file__, arguments, torch.device("cpu"), 1)
-    found = json.loads(options.out.read_text()) if options.out.exists() else {"runs": []}
-    result = about | {"steps": options.steps, "temperatures": TEMPERATURES, "runs": found["runs"]}
+    head = about | {"steps": options.steps, "temperatures": TEMPERATURES}
+    ledger = reporting.Ledger(options.out, head, untold=("curve", "samples"))
     drawn = torch.randint(88, (3, 1000), generator=torch.Generator().manual_seed(0))
-    result["real"] = [judged(torch.bincount(row, minlength=88) / 1000) for row in drawn]
+    ledger.result["real"] = [judged(torch.bincount(row, minlength=88) / 1000) for row in drawn]
     half = NAMES[::2]
     known = {chunk for name in half for chunk in chunks(name)}
-    result["real names"] = judged_names(NAMES[1::2], known, half)  # one half against the other
-
-    def run(kind, name, seed, score):
-        if (kind, name, seed) not in [(r["kind"], r["name"], r["seed"]) for r in result["runs"]]:
-            result["runs"].append({"kind": kind, "name": name, "seed": seed, **score()})
-            options.out.write_text(json.dumps(result) + "\n", encoding="utf-8")
-            told = {k: v for k, v in result["runs"][-1].items() if k not in ("curve", "samples")}
-            print(told, flush=True)
+    ledger.result["real names"] = judged_names(NAMES[1::2], known, half)  # one half against the other
 
     for seed in range(options.seeds):
         for name in WAYS:
-            run("language", name, seed, partial(of_language, name, seed, options.steps))
+            ledger.once("language", name, seed, partial(of_language, name, seed, options.steps))
         for name in ESTIMATORS:
-            run("gradient", name, seed, partial(of_gradient, name, seed, options.strings))
+            ledger.once("gradient", name, seed, partial(of_gradient, name, seed, options.strings))
         for ripe in RIPE:
             name = "straight-through 0.3"
-            run(f"ripe {ripe}", name, seed, partial(of_gradient, name, seed, options.strings, ripe))
+            ledger.once(f"ripe {ripe}", name, seed, partial(of_gradient, name, seed, options.strings, ripe))
         for name in ("likelihood", "GAN", "both"):
-            run("names", name, seed, partial(of_names, name, seed, options.name_steps))
+            ledger.once("names", name, seed, partial(of_names, name, seed, options.name_steps))
 
 
 if __name__ == "__main__":
