@@ -1,7 +1,7 @@
 """The Dirac-GAN, a game of two numbers (Mescheder, Geiger, Nowozin 2018, section 2). Taught in chapter 07.
 
 The data are the single point 0, G makes the single point theta, and D's logit of a point x is psi x, so that the fake
-has the logit s = psi theta. G wants to move along its pull times psi, D along its push times -theta (`FORCES`): every
+has the logit f = psi theta. G wants to move along its pull times psi, D along its push times -theta (`FORCES`): every
 game turns about its only solution, theta = psi = 0. What brings it home, or drives it away, is told by the
 eigenvalues of one step, here by autograd of the step itself.
 """
@@ -39,7 +39,7 @@ def _sigmoid(s):
     return (1 + (s / 2).tanh()) / 2 if isinstance(s, Tensor) else (1 + math.tanh(s / 2)) / 2
 
 
-# By loss: how strongly the fake's logit s pulls G, and how strongly it pushes D. For numbers, and for tensors.
+# By loss: how strongly the fake's logit f pulls G, and how strongly it pushes D. For numbers, and for tensors.
 FORCES = {
     "minimax": (_sigmoid, _sigmoid),
     "non_saturating": (lambda s: _sigmoid(-s), _sigmoid),

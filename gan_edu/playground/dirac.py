@@ -16,10 +16,10 @@ STEPS = 400
 def orbit(ax: Axes, path: Tensor, loss: str = "minimax", gamma: float = 0.0, title: str = "") -> None:
     """Draw a path (N, 2) of theta and psi, dark at its beginning and light at its end, on the field it follows."""
     limit = max(0.2, 1.15 * path.abs().max().item())
-    axis = torch.linspace(-limit, limit, 11, dtype=path.dtype)
+    axis = torch.linspace(-limit, limit, 9, dtype=path.dtype)
     grid = torch.cartesian_prod(axis, axis)
     arrows = torch.nn.functional.normalize(dirac.field(grid, loss, gamma), dim=1)
-    ax.quiver(*grid.T, *arrows.T, color="0.75", scale=18, width=0.005)
+    ax.quiver(*grid.T, *arrows.T, color="0.75", scale=15, width=0.006)
     pieces = torch.stack([path[:-1], path[1:]], 1).numpy()
     ax.add_collection(LineCollection(pieces, array=torch.arange(len(pieces)), cmap="viridis", linewidths=1.6))
     ax.plot(0, 0, "*", color=plots.OCHRE, markersize=11)
