@@ -2,6 +2,7 @@
 
 import asyncio
 import html
+import math
 import re
 import time
 
@@ -80,9 +81,13 @@ def test_every_loss_plays_on_from_the_weights_there_are(playground, loss):
     playground.controls["loss"].value = loss
     playground.step()
     assert playground.gan.loss is losses.LOSSES[loss]
-    fake = views.arrows(playground.gan, playground._real[:5], playground._fake[:5])
-    assert fake.shape == (5, 5, 2) and fake.isfinite().all()
-    assert 0 <= views.belief(playground.gan, playground._real, playground._fake).min()
+    real, fake = playground._real[:5], playground._fake[:5]
+    arrows = views.arrows(fake, views.push(playground.gan, real, fake))
+    assert arrows.shape == (5, 5, 2) and arrows.isfinite().all()
+    belief = views.belief(playground.gan, real, fake)
+    assert belief.shape == (50, 50) and 0 <= belief.min() and belief.max() <= 1
+    (corner,) = views.belief(playground.gan, real, fake, torch.tensor([[1.6, -1.6]]))
+    assert corner == pytest.approx(belief[0, -1].item())  # rows are y, upwards
 
 
 def test_penalty_and_weight_reach_the_game(playground):
@@ -178,25 +183,29 @@ def test_letters_have_holes_and_their_text_is_checked():
         ("-.5 1, 1.5   0,", [[-0.5, 1], [1.5, 0]]),
         ("", [[0, 0]]),  # where the eraser took the last one, one is left in the middle
         ("nan 1, 1.2.3, hello", [[0, 0]]),
+        ("5 5, 1 -1, 0 -1.6", [[1, -1]]),  # what lies outside the picture is left out
+        ("5 5", [[0, 0]]),
     ],
 )
 def test_what_is_drawn_becomes_the_data(drawing, points):
     playground = GANPlayground(data=program.DRAWING, drawing="1 1, 0 0", **SMALL)
-    assert "<b>0 of 2 modes</b>" in playground._status.value
-    assert "press or drag in the picture" in playground._message.value
+    assert "<b>Step 0: 0 of 2 modes.</b>" in playground._status.value
+    assert "Press or drag in the picture" in playground._message.value
     playground.step(2)
     playground.controls["drawing"].value = drawing
+    found = 0 if points == [[0, 0]] else len(points)
+    assert f"Points found: {found}; if none, 0 0 is taken" in playground._message.value
     assert playground.steps == 0 and playground.target.centers.tolist() == points
     assert str([tuple(map(float, point)) for point in points]) in playground.code()
-    playground.controls["preset"].value = "healthy"  # which keeps what was drawn
-    assert playground.controls["drawing"].value == drawing and playground._message.value.startswith("Press Play")
+    playground.start_from("healthy")  # which keeps what was drawn
+    assert playground.controls["drawing"].value == drawing and "Press Play" in playground._message.value
 
 
 def test_own_points_become_the_data():
     playground = GANPlayground(data=torch.tensor([[0.0, 0.0], [10.0, 0.0]]), **SMALL)
     assert playground._real.unique(dim=0).tolist() == [[-1.0, 0.0], [1.0, 0.0]]
     playground.step()
-    assert "<b>JSD" in playground._status.value
+    assert "<b>Step 1: JSD" in playground._status.value
 
 
 @pytest.mark.parametrize("points", [torch.zeros(5, 3), torch.zeros(5, 2), torch.full((5, 2), torch.nan)])
@@ -231,7 +240,10 @@ def test_arrows_point_where_the_generator_loss_falls(playground):
         parameter.data.zero_()
     first, last = playground.gan.discriminator.net[0], playground.gan.discriminator.net[-1]
     first.weight.data[0, 0] = last.weight.data[0, 0] = 1.0
-    lines = views.arrows(playground.gan, torch.zeros(4, 2), torch.zeros(4, 2))
+    pushes = views.push(playground.gan, torch.zeros(4, 2), torch.zeros(4, 2) + 0.5)
+    assert (pushes[:, 0] > 0).all() and pushes[:, 1].abs().max() == 0
+    assert pushes[0, 0].item() == pytest.approx(1 / (1 + math.exp(0.5)))  # sigmoid(-f), where the logit f is x
+    lines = views.arrows(torch.zeros(4, 2), pushes)
     ways = lines[:, 1] - lines[:, 0]
     assert (ways[:, 0] > 0).all() and ways[:, 1].abs().max() == 0
 
@@ -305,7 +317,7 @@ def test_the_words_beside_the_picture_say_who_moved_how_often_and_how_it_stands(
     playground.step(3)
     click(playground, "step_discriminator")
     text = playground._status.value
-    assert "Step 4 (D has moved 4 times, G 3): <b>0 of 8 modes</b>" in text
+    assert "<b>Move 4: 0 of 8 modes.</b> Moves: D 4, G 3." in text  # one player alone makes no whole step
     assert "D moved, G stayed" in text and "<b>D moves</b>" in text and "<b>G moves</b>" not in text
     before, after = playground.history["d_loss"][-2:]
     assert f"D's loss: {before:.3f} → {after:.3f}" in text
@@ -313,7 +325,82 @@ def test_the_words_beside_the_picture_say_who_moved_how_often_and_how_it_stands(
     assert "G moved, D stayed" in playground._status.value and "<b>G moves</b>" in playground._status.value
     playground.controls["updates"].value = "simultaneous"
     click(playground, "step")
-    assert "at once" in playground._status.value
+    assert "at once" in playground._status.value and "<b>Step 6:" in playground._status.value
+
+
+def test_a_player_with_rate_zero_is_said_to_be_held(playground):
+    playground.controls["g_rate"].value = 0.0
+    for move, words in (("step", "D moved; G held still"), ("step_generator", "Nobody moved; G held still")):
+        click(playground, move)
+        assert f"{words} (rate 0)." in playground._status.value and "<b>G moves</b>" not in playground._status.value
+    playground.controls["d_rate"].value = 0.0
+    click(playground, "step")
+    assert "Nobody moved; D and G held still (rate 0)." in playground._status.value
+    playground.controls["g_rate"].value = 1e-3
+    click(playground, "step")
+    assert "G moved; D held still (rate 0)." in playground._status.value
+    history = {"d_loss": [-0.00001, -0.1], "g_loss": [0.00001, -0.00001]}
+    assert "D's loss: 0.000 → -0.100; G's: 0.000 → 0.000." in views.story("D", "D", history)  # no minus before a zero
+
+
+def test_words_say_what_d_believes_and_how_hard_g_is_pushed(playground):
+    """So that task 1 of the chapter, arrows that die and come back, can be done by ear."""
+    playground.start_from("D too strong")
+    playground.controls["d_hidden"].value = 64
+    playground.step(120)
+    believed = re.search(r"D believes real (.*), fakes (.*?)\. ", playground._status.value)
+    assert float(believed[1]) > 0.9 and float(believed[2]) < 0.1
+
+    def pushed():
+        return float(re.search(r"Mean push: (.*)\.<", playground._status.value)[1])
+
+    dead, logits = pushed(), playground.gan.judge(playground._fake[:40])
+    playground.controls["loss"].value = "non_saturating"
+    assert pushed() > 5 * max(dead, 0.01)
+    x = playground._fake[:40].clone().requires_grad_(True)
+    (slopes,) = torch.autograd.grad(playground.gan.judge(x).sum(), x)
+    assert dead == pytest.approx((torch.sigmoid(logits)[:, None] * slopes).norm(dim=1).mean().item(), abs=6e-4)
+    playground.controls["arrows"].value = False
+    assert "Mean push" not in playground._status.value
+
+
+def test_after_a_change_the_words_are_those_of_the_new_settings(playground):
+    playground.start_from("D too strong")
+    playground.step(3)
+    assert "what becomes of its arrows?" in playground._message.value
+    playground.controls["loss"].value = "hinge"
+    text, real, fake = playground._status.value, playground.gan.judge(playground._real[:1000]), playground._fake
+    d_loss = losses.LOSSES["hinge"].discriminator(real, playground.gan.judge(fake)).item()
+    assert f"The same networks under new settings. D's loss: {d_loss:.3f}; G's:" in text
+    assert playground._message.value == "" and playground.history["d_loss"][-1] == pytest.approx(d_loss)
+    assert playground.history["steps"] == [0, 3]
+    playground.gan.generator.net[0].weight.data.fill_(torch.nan)
+    playground.step()
+    playground.controls["loss"].value = "minimax"
+    assert playground.diverged and "diverged by step" in playground._message.value  # which still holds
+
+
+def test_the_program_says_when_it_is_not_the_game_that_was_played(playground):
+    def warned():
+        return playground.code().startswith("# The settings of now for all steps")
+
+    playground.step(2)
+    assert not warned()
+    playground.controls["loss"].value = "hinge"
+    assert warned()
+    exec(playground.code(), {})  # it still runs
+    playground.controls["loss"].value = "non_saturating"
+    assert not warned()  # nothing was played under the other loss
+    click(playground, "step_generator")
+    assert warned()
+    click(playground, "back")
+    assert not warned()
+    playground.controls["penalty_weight"].value = 1.0
+    click(playground, "step")
+    playground.controls["penalty_weight"].value = 0.025
+    assert warned()
+    click(playground, "reset")
+    assert not warned()
 
 
 @pytest.mark.parametrize(
@@ -370,11 +457,14 @@ def test_a_preset_sets_everything_and_starts_one_game(name, monkeypatch):
     monkeypatch.setattr(playground, "reset", lambda: games.append(playground.settings))
     monkeypatch.setattr(playground, "step", games.append)
     playground.controls["preset"].value = name
+    assert games == []  # a key in the menu must not end the game that is on
+    click(playground, "start_from")
     assert games == [playground.settings, steps]
     for control, default in panel.DEFAULTS.items():
         assert playground.controls[control].value == panel.chosen(changes, control, default)
     assert playground._message.value == html.escape(look_for)
-    playground.controls["preset"].value = name  # the same once more
+    assert playground.controls["preset"].value == name and len(games) == 2
+    click(playground, "start_from")  # the same once more
     assert len(games) == 4
 
 
@@ -421,6 +511,47 @@ def test_words_stand_where_d_says_real_and_fake(playground):
     assert real.get_visible() and not fake.get_visible()
     playground.controls["heat"].value = False
     assert not real.get_visible()
+
+
+def test_a_word_stands_beside_the_fakes_and_stays_there(playground):
+    picture, belief = playground._picture, torch.zeros(50, 50).numpy()  # it says fake everywhere ...
+    for x in (0.0, -0.1, 0.1):
+        heap = torch.tensor([[x, 0.0]]).repeat(100, 1).numpy()  # ... and all fakes are one heap
+        picture.draw({"heat": belief, "fake": heap}, playground.history, "")
+        word = picture.layers["says fake"][0]
+        places = [*locals().get("places", []), word.get_position()]
+        assert word.get_visible() and math.dist(word.get_position(), (x, 0)) > 0.8
+    assert len(set(places)) == 1
+
+
+def test_one_spike_does_not_squash_the_losses(playground):
+    playground.history = {name: [0.5] * 300 for name in playground.history} | {"steps": list(range(300))}
+    playground.history["d_loss"][7], playground.history["g_loss"][9] = 1000.0, -1000.0
+    playground.draw()
+    ax = playground._picture.panels["loss"]
+    assert ax.get_ylim() == (0, 1)
+    (ties,) = [sorted(path.vertices[0, 1] for path in lines.get_paths()) for lines in ax.collections]
+    assert ties == pytest.approx([math.log(2), math.log(4)])
+
+
+def test_a_slow_machine_trains_a_share_of_each_frame(monkeypatch):
+    async def play():
+        playground, given = GANPlayground(**SMALL), []
+
+        def step(n, seconds):
+            given.append(seconds)
+            time.sleep(0.3)  # what a slow machine draws in
+            if len(given) == 3:
+                playground.pause()
+
+        monkeypatch.setattr(playground, "step", step)
+        playground.play()
+        while len(given) < 3:
+            await asyncio.sleep(0.01)
+        return given
+
+    first, *then = asyncio.run(asyncio.wait_for(play(), 60))
+    assert first == 0.04 and min(then) > 0.07
 
 
 def test_a_panel_that_would_stay_empty_is_left_out(playground):

@@ -12,15 +12,20 @@ import torch
 from gan_edu import plots
 
 # Runs in the page, where the explorer is shown. JupyterLab's own keys would leave a menu for the next cell, or turn the
-# cell into raw text; ipywidgets names no picture and no slider, and hides the tips of menus and ticks; and a voice that
-# read every frame would never end.
-HANDS = """<img alt="" src="data:," onerror="(function ready(me) {
+# cell into raw text; an arrow in a closed menu would take each choice that it passes, so it opens the menu; ipywidgets
+# names no picture and no slider, hides the tips of menus and ticks, and draws the arrow of a menu black on black; and a
+# voice that read every frame would never end.
+HANDS = """<style>[data-jp-theme-light=false] .gan-explorer select
+    {background-image: none; appearance: auto; color-scheme: dark} .gan-explorer .key-P {min-width: 90px}</style>
+<img alt="" src="data:," onerror="(function ready(me) {
     const root = me.closest('.gan-explorer'), all = (what) => [...root.querySelectorAll(what)], tips = {tips};
     if (!root || !root.isConnected) return setTimeout(ready, 100, me);
     Object.assign(root, {tabIndex: 0, role: 'group', ariaLabel: '{name}'});
     root.onkeydown = (event) => {
         const command = event.ctrlKey || event.metaKey || event.altKey;
         if (!command || event.key === 'Enter') event.stopPropagation();
+        const opens = event.target.matches('select') && !command && /^Arrow(Up|Down)$/.test(event.key);
+        if (opens && event.target.showPicker) event.preventDefault(event.target.showPicker());
         if (command || event.repeat || event.target.matches('select, textarea, input:not([type=checkbox])')) return;
         if (/^[a-z]$/i.test(event.key)) all('.key-' + event.key.toUpperCase()).forEach((button) => button.click());
     };
@@ -101,5 +106,4 @@ class Explorer:
         plots.show(self.draw(**self.values)[0], caption)
 
     def _repr_mimebundle_(self, **options):
-        bundle = self.widget._repr_mimebundle_(**options)
-        return bundle | {"text/plain": f"The {self.NAME}: {self.INVITATION}"}
+        return self.widget._repr_mimebundle_(**options) | {"text/plain": f"The {self.NAME}: {self.INVITATION}"}

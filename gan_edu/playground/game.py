@@ -49,7 +49,7 @@ class GANPlayground:
         self._loop, self._film = _running_loop(), None
         self._space = {"points": None if isinstance(data, str) else data}  # what programs know
         self._past, self.setting_up = deque(maxlen=40), False  # what Back can undo, 0.2 to 1.2 MB each
-        self._image, self._text = widgets.Image(format="png"), widgets.Textarea(rows=40, placeholder="The program")
+        self._image, self._text = widgets.Image(format="png"), widgets.Textarea(rows=18, placeholder="The program")
         self._status, self._message = widgets.HTML(tooltip=""), widgets.HTML(tooltip="")
         self.widget = panel.lay_out(self.controls, self._image, widgets.VBox([self._status, self._message]), self._text)
         self.reset()
@@ -72,14 +72,16 @@ class GANPlayground:
             self._real_histogram = views.histogram(self._real)
             _, floor = views.divergences(self._real_histogram, views.histogram(self.target.sample(PROBES)))
             self._picture = Picture(floor, modes=isinstance(self.target, data.Mixture))
-            self.steps, self._turn, self._who, self._made, self.diverged = 0, 0, "", 0, False
+            # What was played: the rules and moves that led here.
+            self.steps, self._turn, self._who, self._made, self._played, self.diverged = 0, 0, "", 0, frozenset(), False
             self._past.clear()
             self.history = {name: [] for name in ("steps", "kl", "jsd", "modes", "good", "d_loss", "g_loss")}
-            self.say(self.controls["drawing"].tooltip if self.settings["data"] == program.DRAWING else "")
+            found = f"Points found: {len(program.read_points(self.settings['drawing']))}; if none, 0 0 is taken. "
+            self.say(found + self.controls["drawing"].tooltip if self.settings["data"] == program.DRAWING else "")
             self._record()
             self.draw()
 
-    def apply(self) -> None:
+    def apply(self, who: str = "settings") -> None:
         """The game goes on under the settings of now: same networks, other loss, rates, optimizer or penalty."""
         with self._lock, machine.alone():
             before = self.gan
@@ -87,18 +89,24 @@ class GANPlayground:
             self.gan.steps, self.gan.d_moves, self.gan.g_moves = before.steps, before.d_moves, before.g_moves
             self.gan.g_optimizer.state.update(before.g_optimizer.state)  # Adam's averages live on
             self.gan.d_optimizer.state.update(before.d_optimizer.state)
+            if not self.diverged:  # else what was said of it still holds
+                self._who = who
+                self.say("")
+                self.history = {name: values[:-1] for name, values in self.history.items()}  # under the old settings
+                self._record()
             self.draw()
 
-    def start_from(self, preset: str) -> None:
-        """A new game with the settings and ticks of a name in `panel.PRESETS`; some begin trained."""
+    def start_from(self, preset: str = "") -> None:
+        """A new game with the settings and ticks of a name in `panel.PRESETS`, else of the one chosen; some begin
+        trained.
+        """
         self.pause()
+        preset = self.controls["preset"].value = preset or self.controls["preset"].value
         changes, steps, look_for = panel.PRESETS[preset]
         self.setting_up = True  # or each of the controls would begin a game of its own
-        try:
-            for name, default in panel.DEFAULTS.items():
-                self.controls[name].value = panel.chosen(changes, name, default)
-        finally:
-            self.setting_up = False
+        for name, default in panel.DEFAULTS.items():
+            self.controls[name].value = panel.chosen(changes, name, default)
+        self.setting_up = False
         self.reset()
         self.say(f"Playing {steps} steps ...")
         self.step(steps)
@@ -131,12 +139,11 @@ class GANPlayground:
         with self._lock, machine.alone():
             if not self._past:
                 return self.say("There is no earlier state to go back to.")
-            self.gan, self._fake, self._random, self.steps, self._turn, self._who, known = self._past.pop()
+            self.gan, self._random, self.steps, self._turn, who, self._played, known = self._past.pop()
             self._space.update(self.gan.networks())
             self.history = {name: values[:known] for name, values in self.history.items()}
             self.diverged = False
-            self.say("")
-            self.apply()
+            self.apply(who)
 
     def _make(self, who: str, move: str, n: int, seconds: float = math.inf) -> None:
         """Call a function of the program `n` times, or as often as fits in the time; remember what was before."""
@@ -144,7 +151,8 @@ class GANPlayground:
             if self.diverged or n < 1:
                 return
             gan, known = copy.deepcopy(self.gan), len(self.history["steps"])
-            self._past.append((gan, self._fake, self._random, self.steps, self._turn, self._who, known))
+            self._past.append((gan, self._random, self.steps, self._turn, self._who, self._played, known))
+            self._played |= {(program.write(self.settings, program.GAME), move)}
             torch.set_rng_state(self._random)
             end, before, self._who = time.perf_counter() + seconds, self.steps, who
             while not self.diverged and self.steps < before + n and time.perf_counter() <= end:
@@ -180,12 +188,14 @@ class GANPlayground:
             self.draw()  # while the film ran, the program was left as it was
 
     async def _show(self, film):
+        took = 0.0  # seconds, the last frame; training gets a quarter of it, so that a slow machine gets on
         try:
             while self._film is film:
                 began = time.perf_counter()
                 steps, shortest = panel.SPEEDS[self.controls["speed"].value]
-                self.step(steps, seconds=0.04) if steps else self._next_move()
-                await asyncio.sleep(max(0.01, shortest - (time.perf_counter() - began)))
+                self.step(steps, max(0.04, took / 4)) if steps else self._next_move()
+                took = time.perf_counter() - began
+                await asyncio.sleep(max(0.01, shortest - took))
         except Exception as error:  # nobody waits for this task, so what went wrong would never be seen
             self.say(f"The film stopped: {error}")
         finally:
@@ -216,9 +226,12 @@ class GANPlayground:
     def code(self) -> str:
         """The program of the settings of now, with as many steps as were made, or 1,000 if there were none.
 
-        It ends with the playground's weights, unless a control was moved or one player stepped alone on the way.
+        It ends with the playground's weights, unless a control was moved or one player stepped alone on the way: then
+        its first line says so.
         """
-        return program.write(self.settings, *program.WHOLE, steps=self.steps or 1000)
+        same = self._played <= {(program.write(self.settings, program.GAME), "play_step")}
+        parts = program.WHOLE if same else (program.WARNING, *program.WHOLE)
+        return program.write(self.settings, *parts, steps=self.steps or 1000)
 
     def _repr_mimebundle_(self, **kwargs):
         if GANPlayground._on_stage:
@@ -228,7 +241,8 @@ class GANPlayground:
     def _verdict(self):
         modes = len(getattr(self.target, "centers", ()))
         share, jsd = self.history["modes"][-1], self.history["jsd"][-1]
-        return f"{round(share * modes)} of {modes} modes" if modes else f"JSD {jsd:.2f}"
+        made = f"{'Move' if self._who in ('D', 'G') else 'Step'} {self.steps:,}: "
+        return made + (f"{round(share * modes)} of {modes} modes" if modes else f"JSD {jsd:.2f}")
 
     @torch.no_grad()
     def _record(self):
@@ -258,9 +272,8 @@ class GANPlayground:
         """Draw the layers that are ticked and hand the picture to the page; a diverged run keeps its last one."""
         with self._lock, machine.alone():
             if not self.diverged:
-                ticked = {name: make() for name, make in self._layers().items() if self.controls[name].value}
-                layers = {name: values.numpy() for name, values in ticked.items()}
-                self._picture.draw(layers, self.history, f"step {self.steps:,}:  {self._verdict()}")
+                layers = {name: make().numpy() for name, make in self._layers().items() if self.controls[name].value}
+                self._picture.draw(layers, self.history, self._verdict())
             self._image.value = self.frame()
             self._status.value = self._report()
             self.controls["play"].description = "❚❚ Pause" if self.playing else "▶ Play"
@@ -270,10 +283,15 @@ class GANPlayground:
 
     def _report(self):
         """How the game stands, as HTML: who moved, how often each has moved, and what came of it."""
+        gan, real, fake = self.gan, self._real[:SHOWN], self._fake[:SHOWN]
+        moved = "".join(player for player in "DG" if player in self._who and self.settings[f"{player.lower()}_rate"])
         pace = f" {self._made} steps in this frame." if self.playing and self._made > 1 else ""
-        moves = f"D has moved {self.gan.d_moves:,} times, G {self.gan.g_moves:,}"
-        words = f"Step {self.steps:,} ({moves}): <b>{self._verdict()}</b>.{pace} {views.story(self._who, self.history)}"
-        return f"<div>{views.diagram(self._who)}</div><div>{words}</div>"
+        trust = "real {:.2f}, fakes {:.2f}".format(*views.belief(gan, real, fake, torch.stack([real, fake])).mean(1))
+        words = [f"<b>{self._verdict()}.</b> Moves: D {gan.d_moves:,}, G {gan.g_moves:,}.{pace}"]
+        words += [views.story(self._who, moved, self.history), f"D believes {trust}."]
+        if self.controls["arrows"].value:
+            words.append(f"Mean push: {views.push(gan, real[:ARROWS], fake[:ARROWS]).norm(dim=1).mean():.3f}.")
+        return f"<div>{views.diagram(moved)}</div><div>{' '.join(words)}</div>"
 
     def _layers(self):
         real, fake, gan = self._real, self._fake, self.gan
@@ -283,7 +301,7 @@ class GANPlayground:
             "fake": lambda: fake[:SHOWN],
             "heat": lambda: views.belief(gan, real[:PROBES], fake),
             "sheet": lambda: plots.bent(gan.generator, gan.latent_dim, reach),
-            "arrows": lambda: views.arrows(gan, real[:ARROWS], fake[:ARROWS]),
+            "arrows": lambda: views.arrows(fake[:ARROWS], views.push(gan, real[:ARROWS], fake[:ARROWS])),
         }
 
 

@@ -13,13 +13,13 @@ WIDTHS, DEPTHS, MOVES = (2, 4, 8, 16, 32, 64, 128), tuple(range(1, 6)), tuple(ra
 RATES = (0.0, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 2e-3, 4e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 WEIGHTS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # Steps in a frame (0: one player's move), and the shortest time in seconds that it stands. A slow machine makes fewer.
-SPEEDS = {"slow motion": (0, 2.5)} | {f"{n} steps a frame": (n, 0.05) for n in (1, 2, 5, 10, 20)}
+SPEEDS = {"slow motion": (0, 2.5)} | {f"{n} step{'s' * (n > 1)} a frame": (n, 0.05) for n in (1, 2, 5, 10, 20)}
 
 # name: (label, choices, default, what it is). What these change takes new networks or data ...
 NEW_GAME = {
     "data": ("data", tuple(name for name in TARGETS if name != OWN), "ring", "What the real samples are"),
     "text": ("letters", None, "GAN", "The real samples fill these letters, where data says so"),
-    "drawing": ("drawing", None, "-1 0.6, 0 -0.8, 1 0.6", "Points, x y: press or drag in the picture, or type them"),
+    "drawing": ("drawing", None, "-1 0.6, 0 -0.8, 1 0.6", "Press or drag in the picture, or type x y, none beyond 1.5"),
     "prior": ("noise", tuple(PRIORS), "normal", "What G's input is drawn from"),
     "latent_dim": ("noise dim.", (1, 2), 2, "How many numbers G's input has"),
     "d_hidden": ("D's width", WIDTHS, 64, "Units in each hidden layer of D"),
@@ -41,6 +41,7 @@ SAME_GAME = {
     "penalty": ("penalty", ("none", *PENALTIES), "r1", "A term of D's loss that keeps its slopes small"),
     "penalty_weight": ("its weight", WEIGHTS, 0.025, "What the penalty is multiplied by, where there is one"),
 }
+FIRST = ("loss", "d_rate", "g_rate", "speed", "preset")  # what is played with most: above the picture, and short
 # name: does it do anything under these settings? Where not, it is grey.
 USED = {
     "text": lambda now: now["data"] == LETTERS,
@@ -54,7 +55,7 @@ USED = {
 OVERLAYS = {
     "real": ("real ●", plots.REAL, True, "a real sample"),
     "fake": ("fake ✕", plots.FAKE, True, "a fake, made by G"),
-    "heat": ("D's belief", "inherit", True, "blue where it says real, orange where fake; a word where it is surest"),
+    "heat": ("D's belief", "inherit", True, "blue: it says real; orange: fake; black line: undecided, D(x) = 1/2"),
     "sheet": ("G's sheet", plots.G, False, "where G puts the lines of a square grid of noise"),
     "arrows": ("G's push ↗", "inherit", False, "where G's loss sends a fake; longer is harder"),
 }
@@ -66,6 +67,7 @@ BUTTONS = {
     "step_generator": ("G moves", "G moves once, D stays", "G"),
     "back": ("Back", "Undo the last move or frame; what then comes, comes as it came", "B"),
     "reset": ("Reset", "New weights from the seed", "R"),
+    "start_from": ("Load", "A new game: the one that the menu says", "L"),
 }
 DEFAULTS = {name: entry[2] for name, entry in (NEW_GAME | SAME_GAME | OVERLAYS).items() if entry[1]}
 STRONG = {"loss": "minimax", "penalty": "none", "d_rate": 4e-3, "g_rate": 0.0, "arrows": True}
@@ -73,12 +75,12 @@ CHASE = {"optimizer": "Adam (0.9, 0.999)", "penalty": "none", "rate": 4e-3}
 CIRCLE = dict(CHASE, data="one Gaussian", loss="wasserstein", hidden=16, depth=1, rate=1e-3)
 # name: (settings and ticks other than the defaults, steps already played, what to look for)
 PRESETS = {
-    "healthy": ({}, 0, "Press Play: two players of about the same strength find all eight modes."),
-    "trained": ({}, 1000, "A healthy game after 1,000 steps. Make one player quicker, and see what is lost."),
-    "D too strong": (STRONG, 0, "Press Play: G is held still, its arrows die. Then take non_saturating as the loss."),
-    "D too weak": ({"g_rate": 4e-3, "d_rate": 1e-4}, 0, "Press Play: both losses look perfect, the samples do not."),
-    "collapse": (CHASE, 0, "Press Play: quick moves with momentum; in 600 steps hardly one mode is ever covered."),
-    "circling": (CIRCLE, 0, "Press Play: a critic without a brake; 600 steps take the fakes round the data."),
+    "healthy": ({}, 0, "Two players of about the same strength. Press Play: how many modes do they find, and when?"),
+    "trained": ({}, 1000, "A healthy game after 1,000 steps. Make one player quicker: what is lost?"),
+    "D too strong": (STRONG, 0, "G is held still. Play 300 steps: what becomes of its arrows? Then take another loss."),
+    "D too weak": ({"g_rate": 4e-3, "d_rate": 1e-4}, 0, "Play 400 steps. Read both losses. Do the samples agree?"),
+    "collapse": (CHASE, 0, "Quick moves with momentum. Play 600 steps: how many modes are covered at any time?"),
+    "circling": (CIRCLE, 0, "A critic without a brake. Play 600 steps: where do the fakes go, and do they settle?"),
 }
 
 # Runs in the page: a press in the plane puts a point there, or takes one away, and a drag goes on with either.
@@ -107,24 +109,24 @@ def chosen(values: dict, name: str, default):
 def make_controls(values: dict) -> dict[str, widgets.Widget]:
     """All widgets by name, set to `values` or else to their defaults. Raises ValueError for a name or value unknown."""
     table = {**NEW_GAME, **SAME_GAME}
-    table["speed"] = ("speed", tuple(SPEEDS), "10 steps a frame", "Training steps in each picture of the film")
+    table["speed"] = ("speed", tuple(SPEEDS), "10 steps a frame", "At most so many steps; a slow machine makes fewer")
     if unknown := ", ".join(sorted(set(values) - set(table) - {name.removeprefix("g_") for name in table})):
         raise ValueError(f"there is no setting {unknown}; choose from {', '.join(table)}")
     controls = {name: _control(name, *entry, values) for name, entry in table.items()}
-    controls["preset"] = _control("preset", "start from", ("choose", *PRESETS), "choose", "A game worth seeing", {})
+    controls["preset"] = _control("preset", "start from", tuple(PRESETS), "healthy", "What Load begins", {})
     for name, (label, _, shown, tip) in OVERLAYS.items():
         controls[name] = widgets.Checkbox(shown, description=label, indent=False, tooltip=tip, layout={"width": "auto"})
     for name, (label, tip, key) in BUTTONS.items():
         controls[name] = widgets.Button(description=label, tooltip=f"{tip} (key {key})", layout={"width": "auto"})
         controls[name].add_class(f"key-{key}")
-    controls["code"] = widgets.ToggleButton(description="Code", tooltip="The program of these settings")
+    controls["code"] = widgets.ToggleButton(description="Code", tooltip="The game as program", layout={"width": "auto"})
     return controls
 
 
 def _control(name, label, choices, default, tip, values):
     value = chosen(values, name, default)
-    look = {"description": label, "tooltip": tip, "style": {"description_width": "92px"}}
-    look["layout"] = {"width": "255px", "flex": "0 0 auto"}
+    look = {"description": label, "style": {"description_width": "initial" if name in FIRST else "92px"}}
+    look |= {"tooltip": tip, "layout": {"width": "182px" if name in FIRST else "255px", "flex": "0 0 auto"}}
     if choices is None:
         return widgets.Text(value, continuous_update=False, **look).add_class(f"gan-{name}")
     if value == OWN:
@@ -137,23 +139,25 @@ def _control(name, label, choices, default, tip, values):
 def lay_out(controls: dict, image: widgets.Image, said: widgets.VBox, text: widgets.Textarea) -> widgets.VBox:
     """Buttons above; the picture, its words and its legend; the settings beside it, or below where it is narrow."""
     image.layout.width = text.layout.width = "calc(100% - 4px)"  # both have margins of 2 px
-    buttons = row(*(controls[name] for name in (*BUTTONS, "code", "speed", "preset")))
+    *buttons, load = BUTTONS
+    top = row(*(controls[name] for name in (*buttons, "code", *FIRST, load)))
     ticks = row(*(controls[name] for name in OVERLAYS), grid_gap="0 12px")
     look = "font-size: 19px; font-weight: bold; color: "  # large enough to be read in these colours
     signs = (f'<span style="{look}{color}">{label}</span> {tip}' for label, color, _, tip in OVERLAYS.values())
     view = widgets.VBox([ticks, image, said, widgets.HTML(" &emsp; ".join(signs), tooltip="")])
     view.layout = {"flex": "3 1 540px", "max_width": "790px", "min_width": "0"}
-    settings = row(*(controls[name] for name in (*NEW_GAME, *SAME_GAME)), flex="1 1 265px", align_content="flex-start")
+    settings = (controls[name] for name in (*NEW_GAME, *SAME_GAME) if name not in FIRST)
+    settings = row(*settings, flex="1 1 265px", align_content="flex-start")
     script = BRUSH.replace("{plane}", str(list(PLANE))).replace("{point}", POINT)
-    return framed("GAN playground", said, list(controls.values()), buttons, row(view, settings), text, script=script)
+    return framed("GAN playground", said, list(controls.values()), top, text, row(view, settings), script=script)
 
 
 def connect(playground) -> None:
     """Let the controls drive the playground; what they cannot do is said on the page."""
 
-    def call(method, *values):
+    def call(method):
         try:
-            getattr(playground, method)(*values)
+            getattr(playground, method)()
         except ValueError as error:
             playground.say(str(error))
 
@@ -161,12 +165,5 @@ def connect(playground) -> None:
     effects |= dict.fromkeys((*OVERLAYS, "code"), "draw")
     for name, method in effects.items():
         controls[name].observe(lambda event, method=method: playground.setting_up or call(method), "value")
-
-    def begin(event):
-        if event["new"] in PRESETS:
-            call("start_from", event["new"])
-            controls["preset"].value = "choose"  # so that the same one can be chosen again
-
-    controls["preset"].observe(begin, "value")
     for name in BUTTONS:
         controls[name].on_click(lambda _, name=name: call("pause" if name == "play" and playground.playing else name))

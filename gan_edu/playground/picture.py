@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.image import PcolorImage
 from PIL import Image
 
 from gan_edu import plots
@@ -47,6 +48,7 @@ class Picture:
             axis = np.linspace(-self.limit, self.limit, len(layers["heat"]))
             layers["border"] = contourpy.contour_generator(axis, axis, layers["heat"]).lines(0.5)
             layers |= {"says real": layers["heat"], "says fake": 1 - layers["heat"]}
+        self._crowd = layers.get("fake", np.zeros((0, 2)))[:50]  # all that have arrows
         for name, (artist, set_values) in self.layers.items():
             artist.set_visible(name in layers)
             if name in layers:
@@ -60,16 +62,19 @@ class Picture:
     def png(self) -> bytes:
         """What `draw` drew last, as a PNG file."""
         buffer = io.BytesIO()
-        pixels = np.asarray(self.canvas.buffer_rgba())[..., :3]
-        Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)  # larger, and much faster
+        # Compressed by level 1, it is larger, and made much faster.
+        Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB").save(buffer, "PNG", compress_level=1)
         return buffer.getvalue()
 
     def _place(self, word, sure):
-        """It stands where D is surest of it, moves only where that changed clearly, and hides where D is not sure."""
-        axis = np.linspace(-self.limit, self.limit, len(sure))[4:-4]  # so near to the rim no word fits
-        sure = sure[4:-4, 4:-4]
-        best = np.unravel_index(sure.argmax(), sure.shape)
-        if sure[best] > sure[self._places.setdefault(word, best)] + 0.1:
+        """Where D is sure of it and fakes are far; it moves for a clear gain only, and hides where D is not sure."""
+        axis = np.linspace(-self.limit, self.limit, len(sure))[4:-4:3]  # so near to the rim no word fits
+        sure = sure[4:-4:3, 4:-4:3]
+        places = np.stack(np.meshgrid(axis, axis), 2)[:, :, None]
+        far = np.linalg.norm(places - self._crowd, axis=3).min(2, initial=1)  # how far the next fake is, up to 1
+        worth = sure + 0.2 * far
+        best = np.unravel_index(worth.argmax(), worth.shape)
+        if worth[best] > worth[self._places.setdefault(word, best)] + 0.1:
             self._places[word] = best
         row, column = self._places[word]
         word.set(position=(axis[column], axis[row]), visible=sure[row, column] > 0.55)
@@ -78,22 +83,22 @@ class Picture:
         edges, moving = (-self.limit, self.limit), {"animated": True}  # animated: left out of the background
         ax = self.figure.add_axes(PLANE, xlim=edges, ylim=edges)
         ax.tick_params(labelsize=8)
-        look = {"origin": "lower", "cmap": plots.BELIEF, "vmin": 0, "vmax": 1, "alpha": 0.6}
-        heat = ax.imshow(np.zeros((2, 2)), extent=edges * 2, **look, **moving)
+        heat = PcolorImage(ax, cmap=plots.BELIEF, alpha=0.6, **moving)  # faster than imshow
+        heat.set_clim(0, 1)
         border = LineCollection([], colors=plots.INK, linewidths=0.9, **moving)
         sheet = LineCollection([], colors=plots.G, linewidths=0.7, alpha=0.8, **moving)
         (real,) = ax.plot([], [], ".", color=plots.REAL, markersize=4, alpha=0.5, markeredgewidth=0, **moving)
         (fake,) = ax.plot([], [], "x", color=plots.FAKE, markersize=4, alpha=0.8, markeredgewidth=1, **moving)
         arrows = LineCollection([], colors=plots.INK, linewidths=1, alpha=0.8, **moving)
-        for lines in (border, sheet, arrows):
-            ax.add_collection(lines, autolim=False)
+        for artist in (heat, border, sheet, arrows):
+            ax.add_artist(artist)
         self.title = ax.set_title("", fontsize=10, loc="left", **moving)
         look = {"fontsize": 9, "ha": "center", "va": "center", "weight": "bold", **moving}
         look["bbox"] = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
         says_real, says_fake = (ax.text(0, 0, word, color=plots.INK, **look) for word in ("real", "fake"))
         self._places = {}  # of these words: row and column of the belief, without its rim
         self.layers = {  # from the bottom to the top
-            "heat": (heat, heat.set_data),
+            "heat": (heat, lambda belief: heat.set_data(*[np.linspace(*edges, len(belief) + 1)] * 2, belief)),
             "border": (border, border.set_segments),
             "sheet": (sheet, sheet.set_segments),
             "real": (real, lambda points: real.set_data(*points.T)),
@@ -116,6 +121,7 @@ class Picture:
             for name, label, color, line in curves:
                 (self.curves[name],) = ax.plot([], [], line, color=color, label=label, linewidth=1.5, animated=True)
         self.panels["divergence"].axhline(floor, color=plots.INK, linestyle=":", label="JSD, real to real")
+        self.panels["loss"].hlines((math.log(4), math.log(2)), 0, 1e6, plots.INK, ":", label="1.39, 0.69", linewidths=1)
         self.panels["loss"].set_xlabel("step", fontsize=8, labelpad=0)
         for ax in self.panels.values():
             ax.legend(fontsize=8, frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(-0.02, 0.96), borderpad=0)
@@ -134,10 +140,13 @@ class Picture:
 
 
 def _limits(history):
-    """The last step, the lowest and the highest loss, rounded outwards to powers of two: so they seldom change."""
+    """The last step, and the losses without the 2 % of either side that would squash the others, rounded outwards to
+    powers of two: so they seldom change.
+    """
 
     def beyond(value):
         return 2.0 ** math.ceil(math.log2(value)) if value > 1 else float(value > 0)
 
-    losses = [*history["d_loss"][-CURVE_POINTS:], *history["g_loss"][-CURVE_POINTS:], 0.1]
-    return max(200.0, beyond(history["steps"][-1])), -beyond(-min(losses)), beyond(max(losses))
+    losses = [*history["d_loss"][-CURVE_POINTS:], *history["g_loss"][-CURVE_POINTS:]]
+    low, high = np.quantile(losses, (0.02, 0.98))
+    return max(200.0, beyond(history["steps"][-1])), -beyond(-low), beyond(max(high, 0.1))

@@ -69,15 +69,20 @@ for step in range({steps}):
 samples = gan.sample(noise=prior(1000))
 print(f"losses: D {{last.discriminator:.3f}}, G {{last.generator:.3f}}")
 """
+WARNING = "# The settings of now for all steps: on the way they were others, or a player moved alone.\n"
 WHOLE = (IMPORTS, START, GAME, LOOP)
+
+
+def read_points(drawing: str) -> list[tuple[float, float]]:
+    """The points in the text of a drawing; whatever else it holds is left out, and what lies outside the picture."""
+    return [(x, y) for x, y in (map(float, pair) for pair in re.findall(POINT, drawing)) if max(abs(x), abs(y)) <= 1.5]
 
 
 def write(settings: dict, *parts: str, steps: int = 1000) -> str:
     """The given parts of the program with the settings filled in."""
     penalty = 'losses.penalty("{penalty}", {penalty_weight})'.format(**settings)
-    drawn = [(float(x), float(y)) for x, y in re.findall(POINT, settings["drawing"])] or [(0.0, 0.0)]
     filled = {
-        "target": TARGETS[settings["data"]].format(**settings, drawn=drawn),
+        "target": TARGETS[settings["data"]].format(**settings, drawn=read_points(settings["drawing"]) or [(0.0, 0.0)]),
         "prior_code": PRIORS[settings["prior"]].format(**settings),
         "g_optimizer": OPTIMIZERS[settings["g_optimizer"]].format(network="generator", rate=settings["g_rate"]),
         "d_optimizer": OPTIMIZERS[settings["d_optimizer"]].format(network="discriminator", rate=settings["d_rate"]),

@@ -9,11 +9,13 @@ from gan_edu.train import GAN
 PARTS = (("noise", "G"), ("G", "G"), ("fakes ✕", "DG"), ("D", "DG"), ("real ●", "D"))  # each, and in whose move it is
 STORIES = {  # by who moved
     "": "Nobody has moved yet.",
+    "settings": "The same networks under new settings.",
     "D": "D moved, G stayed: D's belief rises where real samples lie and falls where fakes lie.",
-    "G": "G moved, D stayed: G's sheet bends along the arrows, toward places where D believes more.",
+    "G": "G moved, D stayed: its fakes went toward places where D believes more; tick G's push to see the way.",
     "D, then G": "D moved, then G, against the D that had moved.",
     "D and G": "D and G moved at once, each against the other as it was.",
 }
+EVERYWHERE = torch.stack(torch.meshgrid([torch.linspace(-1.6, 1.6, 50)] * 2, indexing="xy"), 2)  # (50, 50, 2), rows: y
 UNDECIDED = {"least_squares": 0.5, "wasserstein": None, "relativistic": None}  # D's logit there; 0 for other losses
 
 
@@ -30,24 +32,26 @@ def divergences(p: Tensor, q: Tensor, tiny: float = 1e-4) -> tuple[float, float]
 
 
 @torch.no_grad()
-def belief(gan: GAN, real: Tensor, fake: Tensor, limit: float = 1.6, pixels: int = 50) -> Tensor:
-    """D's belief that a place is real, (pixels, pixels), rows are y; 1/2 where it is undecided.
+def belief(gan: GAN, real: Tensor, fake: Tensor, places: Tensor = EVERYWHERE) -> Tensor:
+    """D's belief that each of the places (..., 2) is real; 1/2 where it is undecided.
 
     The logits of "wasserstein" and "relativistic" mean something up to a constant only: undecided is their mean here.
     """
-    axis = torch.linspace(-limit, limit, pixels)
-    logits = gan.judge(torch.cartesian_prod(axis, axis).flip(1))
     undecided = UNDECIDED.get(gan.loss.name, 0.0)
     if undecided is None:
         undecided = (gan.judge(real).mean() + gan.judge(fake).mean()) / 2
-    return torch.sigmoid(logits - undecided).reshape(pixels, pixels)
+    return torch.sigmoid(gan.judge(places.reshape(-1, 2)) - undecided).reshape(places.shape[:-1])
 
 
-def arrows(gan: GAN, real: Tensor, fake: Tensor, longest: float = 0.3) -> Tensor:
-    """Arrows as polylines (N, 5, 2): where G's loss pushes each fake, -dL_G/dx; lengths saturate at `longest`."""
+def push(gan: GAN, real: Tensor, fake: Tensor) -> Tensor:
+    """Where G's loss pushes each fake, and how hard: -dL_G/dx, (N, 2)."""
     x = fake.clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(gan.loss.generator(gan.judge(x), gan.judge(real)), x)
-    push = -gradient * len(x)  # the loss is a mean
+    return -gradient * len(x)  # the loss is a mean
+
+
+def arrows(fake: Tensor, push: Tensor, longest: float = 0.3) -> Tensor:
+    """The pushes as arrows, polylines (N, 5, 2), with their feet on the fakes; lengths saturate at `longest`."""
     length = push.norm(dim=1, keepdim=True).clamp(min=1e-12)
     way = longest * torch.tanh(length) * push / length
     end, across = fake + way, way.flip(1) * torch.tensor([0.15, -0.15])
@@ -64,7 +68,10 @@ def diagram(who: str) -> str:
     return " → ".join(words[:4]) + " ← " + words[4]
 
 
-def story(who: str, history: dict[str, list[float]]) -> str:
-    """What the last move did, in words and in the losses of before and after it."""
-    d_loss, g_loss = (" → ".join(f"{x:.3f}" for x in history[name][-2:]) for name in ("d_loss", "g_loss"))
-    return f"{STORIES[who]} D's loss: {d_loss}; G's: {g_loss}."
+def story(who: str, moved: str, history: dict[str, list[float]]) -> str:
+    """What the last move of `who` did, in words and in the losses of before and after it; `moved`: who was not held."""
+    held = " and ".join(player for player in "DG" if player in who and player not in moved)
+    told = f"{moved or 'Nobody'} moved; {held} held still (rate 0)." if held else STORIES[who]
+    since = -1 if who == "settings" else -2  # losses of before are those of other settings
+    d_loss, g_loss = (" → ".join(f"{x:z.3f}" for x in history[name][since:]) for name in ("d_loss", "g_loss"))
+    return f"{told} D's loss: {d_loss}; G's: {g_loss}."

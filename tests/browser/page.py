@@ -19,7 +19,7 @@ DRIVER = shutil.which("chromedriver")
 in_a_driven_browser = pytest.mark.skipif(not (BROWSER and DRIVER), reason="chromium or chromedriver is not installed")
 PATIENCE = 180  # seconds; a busy machine starts a kernel slowly
 AXE = ROOT / "build" / "axe"
-CONTROL, END, ENTER, ESCAPE, UP, DOWN = "\ue009", "\ue010", "\ue007", "\ue00c", "\ue013", "\ue015"
+CONTROL, END, ENTER, ESCAPE, UP, DOWN, TAB = "\ue009", "\ue010", "\ue007", "\ue00c", "\ue013", "\ue015", "\ue004"
 
 
 class Page:

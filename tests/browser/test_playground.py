@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import nbformat
 import pytest
 
-from browser.page import CONTROL, DOWN, END, ENTER, ESCAPE, UP, browse, free_port, in_a_driven_browser, server
+from browser.page import CONTROL, DOWN, END, ENTER, ESCAPE, TAB, UP, browse, free_port, in_a_driven_browser, server
 from gan_edu.playground.picture import PLANE
 
 pytestmark = in_a_driven_browser
@@ -56,14 +56,14 @@ def cells(page):
 
 
 def steps(page):
-    return page.run(f"return Number(/Step ([\\d,]+)/.exec({SAID})[1].replace(',', ''))")
+    return page.run(f"return Number(/(?:Step|Move) ([\\d,]+)/.exec({SAID})[1].replace(',', ''))")
 
 
 def test_keys_stay_in_the_playground(page):
     page.click(".gan-explorer .widget-dropdown select")
     page.press(ESCAPE)  # closes the menu, the focus stays
     before = cells(page)
-    page.press(DOWN, UP, "r", "x", "m")  # arrows would leave for another cell, r makes a raw one, x cuts
+    page.press(DOWN, UP, ESCAPE, "r", "x", "m")  # arrows would leave for another cell, r makes a raw one, x cuts
     assert cells(page) == before
     page.click(".gan-explorer .widget-image")
     page.press("y", "x", "x", DOWN)
@@ -91,6 +91,37 @@ def test_the_whole_game_is_played_by_keyboard(page):
     assert steps(page) == stopped > 2
     read_aloud = page.wait(f"{ROOT}; return root.querySelector('[aria-live]').innerText")
     assert read_aloud.split() == page.run(f"return {SAID}").split()
+
+
+def test_a_game_is_chosen_by_keyboard_and_begins_when_it_is_loaded(page):
+    focus(page, "start from")
+    chosen = "return document.activeElement.value"
+    page.press("r", "d")  # a letter goes to a name, and ends no game
+    page.run(f"{ROOT}; root.focus()")
+    page.press("r", "s")
+    page.wait(f"return {SAID}.includes('D moved, then G')")
+    focus(page, "start from")
+    page.press("h")
+    page.press(DOWN)  # opens the menu: a closed one would take what it passes
+    time.sleep(1)
+    assert page.run(chosen) == "healthy"
+    page.press(DOWN, DOWN, ENTER)
+    page.wait(f"{chosen} == 'D too strong'")
+    assert steps(page) == 1 and page.run(f"return {SAID}.includes('D moved, then G')")
+    page.press(TAB, ENTER)
+    page.wait(f"return {SAID}.includes('G is held still. Play 300 steps')")
+    focus(page, "start from")
+    assert page.run(chosen) == "D too strong" and steps(page) == 0
+    focus(page, "loss")
+    page.press("n")
+    page.wait(f"return {SAID}.includes('new settings')")
+    heard = page.wait(f"{ROOT}; const v = root.querySelector('[aria-live]').innerText; return v.includes('new') && v")
+    assert "D believes real" in heard and "Mean push" in heard
+    focus(page, "start from")
+    page.press("h")
+    page.run(f"{ROOT}; root.focus()")
+    page.press("l")
+    page.wait(f"return {SAID}.includes('Nobody has moved') && !{SAID}.includes('held still')")
 
 
 def focus(page, label):
