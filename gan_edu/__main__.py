@@ -12,6 +12,8 @@ examples:
 
   python -m gan_edu compare --minutes 20                   ten years of GANs on one page, tuned with equal care
 
+  torchrun --standalone --nproc-per-node 2 -m gan_edu train mnist     one training on two processes: chapter 18
+
   python -m gan_edu train mnist --resume                   goes on with a run that was stopped, bit for bit
   python -m gan_edu train mnist --resume --steps 9000      makes it longer, also when it was finished
 
@@ -38,6 +40,7 @@ import numpy as np
 import torch
 
 from gan_edu import accelerate, checkpoints, compare, data, machine, plots, recipes, runs, train
+from gan_edu.train import parallel
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -110,6 +113,7 @@ def _compare(options) -> int:
     return 0
 
 
+@parallel.group()
 def _train(options) -> int:
     if options.samples and (options.samples.suffix != ".npz" or options.samples.is_dir()):
         raise ValueError(f"--samples is {options.samples}; it must name a file that ends in .npz")
@@ -121,7 +125,11 @@ def _train(options) -> int:
         options.out = options.out or Path("runs") / runs.name(options.dataset)
     if options.out:
         runs.saved(options.out, options.resume, options.seed, options.conditional)  # told before pictures are read
+    if parallel.rank():
+        parallel.most(0)  # waits until the first process has read, and downloaded, the pictures
     options.images = images = data.load(options.dataset, options.background)
+    if not parallel.rank():
+        parallel.most(0)
     options.kind = runs.KINDS[images.images.ndim]
     if options.conditional and options.kind.name != "images":
         raise ValueError(f"{options.kind.name} are not made by class: leave --conditional out")
@@ -131,7 +139,7 @@ def _train(options) -> int:
     if options.samples:  # fails now, not after the training, where nothing can be written
         options.samples.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=options.samples.parent).close()
-    with runs.hold(options.out) if options.out else nullcontext():
+    with runs.hold(options.out) if options.out and not parallel.rank() else nullcontext():
         return _run(options, images, device)
 
 
@@ -146,12 +154,16 @@ def _run(options, images, device) -> int:
     gan, batches = recipes.pictures(images, recipe, seed, device)
     every = torch.arange(1000, device=gan.device) % max(1, len(images.classes))  # class in turn
     options.labels = every if recipe.conditional else None
-    step = train.train_step if tiny else accelerate.accelerate(gan, batches)
+    alone = parallel.size() == 1
+    step = train.train_step if tiny else accelerate.accelerate(gan, batches, graph=None if alone else False)
+    step = step if alone else parallel.share(gan, step)
     checkpoint = options.out and options.out / "checkpoint.pt"
     steps = options.steps or recipe.steps
     if options.resume:
         steps = options.steps or checkpoints.load(checkpoint, "plan", "run")["plan"]["steps"]
-    elif checkpoint:
+    if parallel.rank():  # the first process alone writes
+        options.out = options.samples = None
+    if options.out and not options.resume:
         checkpoint.unlink(missing_ok=True)  # of a run that never made a step
     if options.out and options.resume == bool(saved):  # what is not known any more is not made up
         runs.write(options.out, saved or runs.settings(options.dataset, images, batches, seed, recipe, gan), steps)
@@ -160,14 +172,15 @@ def _run(options, images, device) -> int:
     try:
         shown = None if options.labels is None else options.labels[:64]
         asked = {"snapshots": 6, "snapshot_condition": shown, "final_rate": recipes.FINAL_RATE}
-        history = train.train(gan, batches, steps, step=step, checkpoint=checkpoint, **asked)
+        asked |= {"step": step, "checkpoint": checkpoint, "progress": not parallel.rank()}
+        history = train.train(gan, batches, steps, **asked)
     except OSError:  # the disk is full, say: the generator is smaller than a checkpoint
         if gan.steps:
             _write_generator(options, gan)
         raise
     if history.interrupted:
-        done = checkpoint and checkpoints.load(checkpoint)["run"]["done"]
-        goes_on = f"--resume goes on from step {done:,}; " if checkpoint else ""
+        done = options.out and checkpoints.load(checkpoint)["run"]["done"]
+        goes_on = f"--resume goes on from step {done:,}; " if options.out else ""
         print(f"stopped after {len(history.discriminator):,} steps: {goes_on}what was learnt so far is written")
     _write_results(options, gan, history)
     return 128 + history.interrupted if history.interrupted else 0

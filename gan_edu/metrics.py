@@ -300,6 +300,16 @@ def authenticity(seen: Tensor, samples: Tensor) -> float:
     return (found.distances > own[found.indices]).double().mean().item()
 
 
+def auc(positive: Tensor, negative: Tensor) -> float:
+    """How often a positive score (N,) is above a negative one (M,); a tie counts half. Chance has 0.5, order 1.
+
+    It is the area under the curve of hits against false alarms (Hanley and McNeil 1982).
+    """
+    ordered, scores = negative.sort().values, positive.contiguous()
+    below = [torch.searchsorted(ordered, scores, right=ties).double().mean() for ties in (False, True)]
+    return (sum(below) / (2 * len(negative))).item()
+
+
 def kl_divergence(p: Tensor, q: Tensor) -> float:
     """KL(p || q) in nats, of probabilities (N,) of the same N things; infinite where q misses what p has."""
     p, q = p.double(), q.double()

@@ -318,6 +318,14 @@ def pages(written: dict, good: Callable | None = None, columns: int = 4, height:
     return figure
 
 
+def mazes(ax: Axes, mazes: Tensor, ways: Tensor, columns: int = 6, title: str = "") -> None:
+    """Mazes (N, 1, size, size) in a wall, in rows of `columns`; a dot on each tile of the ways (N, size, size)."""
+    images(ax, functional.pad(mazes, (1, 1, 1, 1), value=-1.0), columns, title)
+    for i, way in enumerate(ways.cpu()):
+        down, right = way.nonzero().T + 1 + (len(way) + 3) * torch.tensor([[i // columns], [i % columns]])
+        ax.plot(right, down, "o", color=FAKE, markersize=4)
+
+
 def film_strip(history, columns: int = 8, rows: int = 2) -> Figure:
     """The pictures that G made of fixed noise at each snapshot of a `train.History`."""
     figure, axes = panels(len(history.steps), width=1.6, height=1.9)

@@ -40,6 +40,9 @@ CHAPTERS = [
     "13_video",
     "14_speech",
     "15_text",
+    "16_rivals_and_heirs",
+    "17_gans_at_work",
+    "18_scaling_out",
 ]
 DEEPER = [f"deeper/{path.stem}" for path in sorted((ROOT / "notebooks" / "deeper").glob("*.ipynb"))]
 

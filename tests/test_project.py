@@ -143,7 +143,7 @@ def test_code_lines_are_counted_without_blank_lines_comments_and_docstrings():
     assert code_lines(source) == {6, 7, 9, 10}
 
 
-@pytest.mark.parametrize(("what", "limit"), [("computes", 2495), ("teaches", 1540)])
+@pytest.mark.parametrize(("what", "limit"), [("computes", 2690), ("teaches", 1670)])
 def test_the_package_stays_small(what, limit):
     sizes = {}
     for path in PACKAGE:
@@ -155,7 +155,7 @@ def test_the_package_stays_small(what, limit):
 def test_the_checkers_stay_small():
     """Every line counts here, docstrings and blank ones too."""
     sizes = {path.name: path.read_text(encoding="utf-8").count("\n") for path in PACKAGE if part(path) == "exercises"}
-    assert sum(sizes.values()) <= 2905, f"{sum(sizes.values())} lines: {sizes}"
+    assert sum(sizes.values()) <= 3300, f"{sum(sizes.values())} lines: {sizes}"
 
 
 @pytest.mark.parametrize("path", PACKAGE, ids=lambda p: str(p.relative_to(ROOT / "gan_edu")))

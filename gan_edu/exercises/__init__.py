@@ -27,4 +27,7 @@ from gan_edu.exercises.chapter_12 import check_field, check_share, check_transla
 from gan_edu.exercises.chapter_13 import check_forge, check_sick_videos, check_windows, sick_clips, suspects
 from gan_edu.exercises.chapter_14 import check_columns, check_phase_shuffle, check_sick_voices, sick_voices
 from gan_edu.exercises.chapter_15 import check_colour_for, check_mended_score, check_shadow
+from gan_edu.exercises.chapter_16 import check_balance, check_one_step, check_perfect
+from gan_edu.exercises.chapter_17 import check_fewest_moves, check_sellers, check_suspicion, sellers
+from gan_edu.exercises.chapter_18 import check_logs, check_mean_gradients, check_share_of_loss, on_ranks
 from gan_edu.exercises.core import Mark, outcome, predict, progress

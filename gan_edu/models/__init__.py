@@ -8,6 +8,7 @@ from gan_edu.models.article import ArticleDiscriminator, ArticleGenerator
 from gan_edu.models.clips import ClipDiscriminator, ClipGenerator
 from gan_edu.models.conditional import ConcatDiscriminator, ConditionalGenerator, ProjectionDiscriminator
 from gan_edu.models.dcgan import DCGANDiscriminator, DCGANGenerator, dcgan_init
+from gan_edu.models.diffusion import Denoiser, ddim, levels, noised
 from gan_edu.models.mlp import MLPDiscriminator, MLPGenerator
 from gan_edu.models.saved import load_generator
 from gan_edu.models.strings import StringDiscriminator, StringGenerator, straight_through

@@ -1,5 +1,5 @@
 """Explorers of samples: how scores are cheated (chapter 9), a class is asked for (11), four pixels become a digit (12),
-and clips play (13).
+clips play (13), digits appear out of noise (16), and training pictures are guessed (17).
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
-from gan_edu import data, metrics, plots
+from gan_edu import data, metrics, models, plots
 from gan_edu.playground.explorer import LOOK, Explorer, noise_plane, slider
 from gan_edu.train import GAN
 
@@ -156,3 +156,65 @@ class ClipExplorer(Explorer):
         ax.set(xticks=[], yticks=[tall * (i + 0.5) for i in range(len(self.names))], yticklabels=self.names)
         moved = ", ".join(f"{name} {move:.1f}" for name, move in zip(self.names, now, strict=True))
         return figure, f"{said} each centre moved, in pixels: {moved}"
+
+
+class MembershipGame(Explorer):
+    """A tick for each of ten pictures (10, 1, H, W), on some of which a generator was trained: `.widget`.
+
+    seen: on which, (10,), bool; samples: what the generator makes, (N, 1, H, W), of which 20 are shown. One more tick
+    shows, below each picture, the sample that is nearest to it. Once as many are ticked as were seen, it says how many
+    are right.
+    """
+
+    NAME, INVITATION = "membership game", "run this cell to guess who was in the training set"
+
+    def __init__(self, pictures: Tensor, seen: Tensor, samples: Tensor):
+        self.pictures, self.seen, self.samples = pictures.cpu(), seen.tolist(), samples.cpu()
+        self.near = self.samples[metrics.nearest(self.pictures, self.samples).indices]
+        tips = {str(i): f"Was the generator trained on picture {i}?" for i in range(1, 11)}
+        tips["nearest"] = "Below each picture, the sample that is most like it"
+        look = {"value": False, "indent": False, "layout": {"width": "auto"}}
+        super().__init__(**{name: widgets.Checkbox(description=name, tooltip=t, **look) for name, t in tips.items()})
+
+    def draw(self, nearest, **ticks):
+        picked = [name for name, tick in ticks.items() if tick]
+        figure, (above, below) = plots.panels(1, 2, width=6, height=1.5)
+        plots.images(above, torch.cat([self.pictures, self.near if nearest else torch.ones_like(self.near)]), 10)
+        plots.images(below, self.samples[:20], 10, "twenty samples")
+        above.set_axis_on()
+        above.spines[:].set_visible(False)
+        marks = [f"{name} ✓" if tick else name for name, tick in ticks.items()]
+        above.set(yticks=[], xticks=[9 * i + 3.5 for i in range(10)], xticklabels=marks)
+        above.xaxis.tick_top()
+        right = sum(self.seen[int(name) - 1] for name in picked)
+        said = f"You picked {', '.join(picked) or 'none'}"
+        return figure, said + f": {right} of {len(picked)} are right" * (len(picked) == sum(self.seen))
+
+
+class DiffusionExplorer(Explorer):
+    """Sliders for how many passes make a digit out of noise, and which of them is shown: `.widget`.
+
+    denoiser: maps (N, 64) and times (N,) to guesses of digits in [-2, 2]; shown: from 0, the first pass, to 1, the last
+    """
+
+    NAME, INVITATION = "diffusion explorer", "run this cell to watch digits appear"
+
+    def __init__(self, denoiser: Callable, passes: int = 16, shown: float = 1.0):
+        self.denoiser, self.noise = denoiser, torch.randn(16, 64, generator=torch.Generator().manual_seed(0))
+        super().__init__(
+            passes=slider(passes, 1, 64, "passes", "How often the denoiser is asked on the way from noise", step=1),
+            shown=slider(shown, 0, 1, "shown", "From the first pass to the last"),
+        )
+
+    def draw(self, passes, shown):
+        seen = []
+        models.ddim(lambda x, t: seen.append((x, self.denoiser(x, t))) or seen[-1][1], self.noise, int(passes), 2)
+        which = round(shown * (len(seen) - 1))
+        figure, axes = plots.panels(2, width=3, height=3)
+        for ax, batch, title in zip(axes, seen[which], ("what it sees", "what it guesses"), strict=True):
+            plots.images(ax, batch.view(-1, 1, 8, 8) / 2, 4, title)
+        apart = seen[which][1].std(0).mean() / 2
+        return (
+            figure,
+            f"Pass {which + 1} of {len(seen)}: pixels of its 16 guesses differ by {apart:.2f} from their mean",
+        )

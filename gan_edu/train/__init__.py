@@ -1,6 +1,7 @@
 """The game: `game` holds the players, `step` what they do in one step, `loop` the run, `symptoms` what ails it.
 
-Taught in chapter 03; symptoms in chapter 10; `cycle`, the step of two translators, in chapter 12.
+Taught in chapter 03; symptoms in chapter 10; `cycle`, the step of two translators, in chapter 12; `parallel`, many
+processes that train as one, in chapter 18.
 """
 
 from gan_edu.train.cycle import cycle_step

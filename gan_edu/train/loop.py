@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from gan_edu import checkpoints
+from gan_edu.train import parallel
 from gan_edu.train.game import GAN, set_rate
 from gan_edu.train.step import StepLosses, discriminator_step, train_step
 from gan_edu.train.symptoms import probe, tell
@@ -83,16 +84,16 @@ def train(
     if checkpoint is not None and Path(checkpoint).exists():
         run.load_state_dict(checkpoints.load(checkpoint, *run.PARTS), checkpoint)
     try:
-        received = run.play(step, checkpoint, save_every, progress)
+        stopped = run.play(step, checkpoint, save_every, progress)
     except (RuntimeError, MemoryError) as error:
         if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
             raise MemoryError(f"out of memory on {gan.device}: take a smaller batch_size or a smaller width") from error
         raise
     except KeyboardInterrupt:  # in the middle of a step, which nobody could go on from
-        received = [signal.SIGINT]
+        stopped = signal.SIGINT
     finally:
         run.set_rates(1.0)
-    run.history.interrupted = int(received[0]) if received else 0
+    run.history.interrupted = int(stopped)
     run.history.discriminator, run.history.generator = run.losses[: run.done].T.cpu().numpy()
     return run.history
 
@@ -140,16 +141,17 @@ class _Run:
             set_rate(group, rate * share)
 
     def play(self, step, checkpoint, save_every, progress):
-        """Step after step to the last, or to the first signal to stop; returns the signals that stopped it."""
+        """Step after step to the last, or to the first signal to stop; returns its number, or 0."""
         bar = tqdm(total=self.steps, initial=self.done, disable=not progress, leave=False)
         with bar, _signals() as received:
             while True:
                 self.snapshot()
-                ends = self.done == self.steps or bool(received)
-                if checkpoint is not None and (self.done % save_every == 0 or ends):
+                stop = parallel.most(received[0] if received else 0)  # a signal to one process stops all
+                ends = self.done == self.steps or stop
+                if checkpoint is not None and (self.done % save_every == 0 or ends) and not parallel.rank():
                     checkpoints.save(checkpoint, self.state_dict())  # also before the first step: to fail early
                 if ends:
-                    return received if self.done < self.steps else []
+                    return stop if self.done < self.steps else 0
                 self.turn(step)
                 if self.done % 100 == 0 or self.done == self.steps or self.done in self.moments:
                     self.check_finite()
