@@ -288,7 +288,8 @@ def nearest(samples: Tensor, reference: Tensor) -> Nearest:
 def authenticity(seen: Tensor, samples: Tensor) -> float:
     """The share of samples that lie farther from their nearest training picture than that picture from its own.
 
-    Copies score 0 and fresh data about a half. What lies far from all data scores 1: authentic is not good.
+    Copies score 0; what fresh data score depends on them: measure it. What lies far from all data scores 1: authentic
+    is not good.
 
     Source: Alaa et al. 2022, section 3.
 

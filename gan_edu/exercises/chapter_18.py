@@ -144,14 +144,14 @@ def check_share_of_loss(share_of_loss) -> str:
     return "Every row counts the same, whoever holds it."
 
 
-WORDS = ("same noise", "another start", "no average", "a rank ended")
+WORDS = ("same rows", "another start", "no average", "a rank ended")
 SIGNS = {
-    "same noise": "two ranks have other data and other noise. Would their losses agree to the last digit?",
+    "same rows": "two ranks have other data and other noise. Would their losses agree to the last digit?",
     "another start": "look at step 0: where do the weights begin?",
     "no average": "they begin together. What keeps two ranks together, step by step?",
     "a rank ended": "compare how many steps each has told.",
 }
-PATIENTS = ("no average", "a rank ended", "same noise", "another start")
+PATIENTS = ("no average", "a rank ended", "same rows", "another start")
 
 
 @exercise("18.3 Four logs")

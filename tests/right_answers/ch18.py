@@ -60,8 +60,8 @@ def mean_gradients(weights):
         ("a dot product", "def share_of_loss(rows, n, ranks):\n    return rows @ torch.full_like(rows, ranks / n)\n"),
     ],
     "check_logs": [
-        ("a tuple", 'my_diagnoses = ("no average", "a rank ended", "same noise", "another start")\n'),
-        ("numbered", 'my_diagnoses = {1: "no average", 2: "a rank ended", 3: "same noise", 4: "another start"}\n'),
-        ("in capitals", 'my_diagnoses = ["No average", "A rank ended ", "Same noise", "Another start"]\n'),
+        ("a tuple", 'my_diagnoses = ("no average", "a rank ended", "same rows", "another start")\n'),
+        ("numbered", 'my_diagnoses = {1: "no average", 2: "a rank ended", 3: "same rows", 4: "another start"}\n'),
+        ("in capitals", 'my_diagnoses = ["No average", "A rank ended ", "Same rows", "Another start"]\n'),
     ],
 }

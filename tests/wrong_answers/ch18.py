@@ -80,8 +80,8 @@ WRONG = {
         ("one for each row", _share("rows * ranks / n"), "one number"),
     ],
     "check_logs": [
-        ("swapped", 'my_diagnoses = ["another start", "a rank ended", "same noise", "no average"]\n', "patient 1"),
-        ("three", 'my_diagnoses = ["no average", "a rank ended", "same noise"]\n', "Four words"),
-        ("unknown", 'my_diagnoses = ["no average", "it hangs", "same noise", "another start"]\n', "it hangs"),
+        ("swapped", 'my_diagnoses = ["another start", "a rank ended", "same rows", "no average"]\n', "patient 1"),
+        ("three", 'my_diagnoses = ["no average", "a rank ended", "same rows"]\n', "Four words"),
+        ("unknown", 'my_diagnoses = ["no average", "it hangs", "same rows", "another start"]\n', "it hangs"),
     ],
 }
