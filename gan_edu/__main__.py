@@ -165,6 +165,7 @@ def _run(options, images, device) -> int:
         options.out = options.samples = None
     if options.out and not options.resume:
         checkpoint.unlink(missing_ok=True)  # of a run that never made a step
+    parallel.most(0)  # no other process looks for it before
     if options.out and options.resume == bool(saved):  # what is not known any more is not made up
         runs.write(options.out, saved or runs.settings(options.dataset, images, batches, seed, recipe, gan), steps)
     size = "x".join(map(str, images.images.shape[1:][-2:]))
@@ -183,7 +184,7 @@ def _run(options, images, device) -> int:
         goes_on = f"--resume goes on from step {done:,}; " if options.out else ""
         print(f"stopped after {len(history.discriminator):,} steps: {goes_on}what was learnt so far is written")
     _write_results(options, gan, history)
-    return 128 + history.interrupted if history.interrupted else 0
+    return 128 + history.interrupted if history.interrupted and not parallel.rank() else 0
 
 
 def _write_generator(options, gan):

@@ -127,3 +127,10 @@ def test_auc_of_order_chance_and_ties():
     low, high = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
     assert (metrics.auc(high, low), metrics.auc(low, high), metrics.auc(low, low)) == (1.0, 0.0, 0.5)
     assert metrics.auc(torch.tensor([2.0]), torch.tensor([1.0, 2.0, 3.0, 3.0])) == pytest.approx(1.5 / 4)
+
+
+def test_no_wave_runs_for_ever():
+    costs = torch.ones(2, 4, 4)
+    costs[0, 1, 1] = torch.nan
+    costs[1] = -1.0
+    assert data.cheapest(costs).shape == (2, 4, 4)

@@ -19,13 +19,14 @@ def cheapest(costs: Tensor) -> Tensor:
     """
     least = torch.full_like(costs, torch.inf)
     least[:, 0, 0] = costs[:, 0, 0]
-    while True:
+    for _ in range(costs.shape[1:].numel()):  # no way has more tiles
         padded = functional.pad(least, (1, 1, 1, 1), value=torch.inf)
         sides = padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:]
         better = torch.minimum(least, torch.stack(sides).amin(0) + costs)
         if torch.equal(better, least):
-            return least
+            break
         least = better
+    return least
 
 
 def _through(costs: Tensor) -> Tensor:

@@ -55,7 +55,7 @@ def check_fewest_moves(fewest_moves) -> str:
         right, found = _moves(floor), call(fewest_moves, floor.clone())
         try:
             found = int(found)
-        except (TypeError, ValueError, RuntimeError):
+        except (TypeError, ValueError, OverflowError, RuntimeError):
             require(False, f"Return one whole number, not {found!r}.")
         picture = "\n  ".join("".join("#."[int(tile)] for tile in line) for line in floor.tolist())
         for wrong, hint in (

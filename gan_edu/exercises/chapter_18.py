@@ -29,10 +29,10 @@ def on_ranks(programs: dict[str, str], ranks: int = 2) -> dict[str, list]:
     """
     programs = {name: HEAD + program for name, program in programs.items()}
     said = parallel.launch(f"{inspect.getsource(_each)}\n_each({programs!r}, {ranks})", ranks, timeout=120)
-    lines = [[line for line in rank.splitlines() if line.startswith("[")] for rank in said]
+    lines = [[line for line in rank.splitlines() if line.startswith("result ")] for rank in said]
     if any(len(rank) != len(programs) for rank in lines):
         raise RuntimeError(f"the processes did not end as they should: {[rank[-300:] for rank in said]}")
-    return {name: [json.loads(rank[i])[0] for rank in lines] for i, name in enumerate(programs)}
+    return {name: [json.loads(rank[i][7:]) for rank in lines] for i, name in enumerate(programs)}
 
 
 def _each(programs, ranks):
@@ -54,7 +54,7 @@ def _each(programs, ranks):
             exec(program, space)
         except RuntimeError as error:
             space["result"] = str(error)
-        print(json.dumps([space["result"]]), flush=True)
+        print("result", json.dumps(space["result"]), flush=True)
         own.set(f"done {rank}", "")
         own.wait([f"done {i}" for i in range(ranks)], timedelta(seconds=60))  # before the connection is closed
         distributed.destroy_process_group()
@@ -84,7 +84,12 @@ def _on_two_threads(function, weights: list[list[nn.Parameter]]) -> list:
             errors.append(error)
             meet.abort()
 
-    fakes = {"all_reduce": all_reduce, "get_world_size": lambda *_: 2, "get_rank": lambda *_: here.rank}
+    fakes = {
+        "all_reduce": all_reduce,
+        "get_world_size": lambda *_: 2,
+        "is_initialized": lambda: True,
+        "get_rank": lambda *_: here.rank,
+    }
     with mock.patch.multiple(distributed, **fakes):
         threads = [threading.Thread(target=run, args=(rank,)) for rank in range(2)]
         for thread in threads:

@@ -23,7 +23,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gan_edu.train.game import GAN
 from gan_edu.train.step import StepLosses
 
-PATIENCE = timedelta(seconds=30)  # of a rank that waits for the others
+PATIENCE = timedelta(minutes=10)  # of a rank that waits for the others: one may have to download its pictures first
 LOST = "peer", "imed out", "onnect", "NCCL"  # words of the errors of one that waited in vain
 
 
@@ -43,7 +43,7 @@ def group() -> Iterator[None]:
     nccl = gpus >= int(os.environ["LOCAL_WORLD_SIZE"])
     distributed.init_process_group("cpu:gloo,cuda:nccl" if nccl else "gloo", timeout=PATIENCE)
     if rank():
-        sys.stdout = None
+        sys.stdout = open(os.devnull, "w")
         warnings.simplefilter("ignore")
     try:
         yield
@@ -141,6 +141,7 @@ def batch_norm(layer: _BatchNorm, x: Tensor) -> Tensor:
     """
     if not layer.training:
         return type(layer).forward(layer, x)
+    given, x = x.dtype, x.to(torch.promote_types(x.dtype, torch.float32))  # sums need more digits than bf16 has
     axes, shape = [0, *range(2, x.ndim)], (1, -1, *[1] * (x.ndim - 2))
     mean = Sum.apply(x.mean(axes)) / size()
     centred = x - mean.view(shape)
@@ -150,7 +151,7 @@ def batch_norm(layer: _BatchNorm, x: Tensor) -> Tensor:
         layer.running_mean.lerp_(mean, layer.momentum)
         layer.running_var.lerp_(variance * n / (n - 1), layer.momentum)
         layer.num_batches_tracked += 1
-    return centred * (layer.weight / (variance + layer.eps).sqrt()).view(shape) + layer.bias.view(shape)
+    return (centred * (layer.weight / (variance + layer.eps).sqrt()).view(shape) + layer.bias.view(shape)).to(given)
 
 
 def launch(source: str, processes: int = 2, timeout: float = 60) -> list[str]:
