@@ -154,9 +154,8 @@ def _run(options, images, device) -> int:
     gan, batches = recipes.pictures(images, recipe, seed, device)
     every = torch.arange(1000, device=gan.device) % max(1, len(images.classes))  # class in turn
     options.labels = every if recipe.conditional else None
-    alone = parallel.size() == 1
-    step = train.train_step if tiny else accelerate.accelerate(gan, batches, graph=None if alone else False)
-    step = step if alone else parallel.share(gan, step)
+    graph = None if parallel.size() == 1 else False
+    step = parallel.share(gan, train.train_step if tiny else accelerate.accelerate(gan, batches, graph=graph))
     checkpoint = options.out and options.out / "checkpoint.pt"
     steps = options.steps or recipe.steps
     if options.resume:

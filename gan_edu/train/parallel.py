@@ -93,8 +93,11 @@ def share(gan: GAN, step: Callable[..., StepLosses]) -> Callable[..., StepLosses
     Weights become those of rank 0, batch norm counts the rows of all ranks, and an optimizer averages the gradients
     before it moves. The step takes every `size()`-th row of the batch and of its noise, beginning at row `rank()`, and
     returns the losses of the whole batch. What a network draws in the step, such as masks of Dropout, differs between
-    ranks. The step raises ValueError where a batch has no equal shares.
+    ranks. D's extra moves in `train` are whole on each rank. The step raises ValueError where a batch has no equal
+    shares. Alone, a GAN keeps its step.
     """
+    if size() == 1:
+        return step
     for network in gan.networks().values():
         for tensor in network.state_dict().values():
             distributed.broadcast(tensor, 0)
