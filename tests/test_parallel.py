@@ -215,7 +215,7 @@ torch.set_num_threads(1)
 with parallel.group():
     for path, die_at in json.loads(os.environ["RUNS"]):
         gan, batches = recipes.plane(data.ring(), device="cpu")
-        step = parallel.share(gan, train.train_step) if parallel.size() > 1 else train.train_step
+        step = parallel.share(gan, train.train_step)
         def mortal(*given, **more):
             if gan.steps == die_at and parallel.rank():
                 os.kill(os.getpid(), signal.SIGKILL)

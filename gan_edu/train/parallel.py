@@ -70,9 +70,10 @@ def size() -> int:
 
 def most(number: int) -> int:
     """The greatest of all ranks' numbers, by which all can do the same; alone, one's own."""
+    if size() == 1:
+        return number
     told = torch.tensor(number)
-    if size() > 1:
-        distributed.all_reduce(told, distributed.ReduceOp.MAX)
+    distributed.all_reduce(told, distributed.ReduceOp.MAX)
     return int(told)
 
 
