@@ -208,13 +208,16 @@ class DiffusionExplorer(Explorer):
 
     def draw(self, passes, shown):
         seen = []
-        models.ddim(lambda x, t: seen.append((x, self.denoiser(x, t))) or seen[-1][1], self.noise, int(passes), 2)
+
+        def watched(x, t):
+            seen.append((x, self.denoiser(x, t)))
+            return seen[-1][1]
+
+        models.ddim(watched, self.noise, int(passes), 2)
         which = round(shown * (len(seen) - 1))
         figure, axes = plots.panels(2, width=3, height=3)
         for ax, batch, title in zip(axes, seen[which], ("what it sees", "what it guesses"), strict=True):
             plots.images(ax, batch.view(-1, 1, 8, 8) / 2, 4, title)
         apart = seen[which][1].std(0).mean() / 2
-        return (
-            figure,
-            f"Pass {which + 1} of {len(seen)}: pixels of its 16 guesses differ by {apart:.2f} from their mean",
-        )
+        said = f"Pass {which + 1} of {len(seen)}: pixels of its 16 guesses differ by {apart:.2f} from their mean"
+        return figure, said

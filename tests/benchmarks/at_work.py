@@ -25,6 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from gan_edu import data, losses, metrics, models, recipes, train
+from gan_edu.models.mlp import perceptron
 
 DIGITS = data.digits()
 PIXELS = DIGITS.images.flatten(1)
@@ -32,8 +33,7 @@ CURVE = 9  # snapshots of an attack
 
 
 def network(inputs: int, width: int, outputs: int, *end: nn.Module) -> nn.Sequential:
-    layers = [nn.Linear(inputs, width), nn.LeakyReLU(0.2), nn.Linear(width, width), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Linear(width, outputs), *end)
+    return nn.Sequential(*perceptron(inputs, width, 2, outputs, partial(nn.LeakyReLU, 0.2)), *end)
 
 
 def game(pair, rows, steps: int, rates=(1e-3, 5e-4), seed: int = 0, final_rate: float = 1.0, watch=None, **settings):

@@ -254,9 +254,8 @@ def of_student(name: str, seed: int, steps: int, teacher_steps: int) -> dict:
 
 def alone(gan: train.GAN, loss: Tensor) -> None:
     """G moves along a loss of its own."""
-    gan.g_optimizer.zero_grad()
-    loss.backward()
-    gan.g_optimizer.step()
+    train.differentiate(loss, gan.g_optimizer)
+    train.move(gan.g_optimizer)
     gan.update_ema()
 
 
@@ -303,7 +302,7 @@ def main(arguments: list[str]) -> None:
     torch.set_num_threads(1)
     about = reporting.about(__file__, arguments, torch.device("cpu"), 1)
     ledger = reporting.Ledger(options.out, about, untold=("samples", "curve", "course"))
-    others = [index for index in range(len(X)) if index not in set(HALF.tolist())][:N]
+    others = sorted(set(range(len(X))) - set(HALF.tolist()))[:N]
     ledger.result["real"] = scores(X[others]) | kept(X[others], 0)
     teacher_steps = round(MACHINES["diffusion"][1] * options.steps)
     for seed in range(options.seeds):

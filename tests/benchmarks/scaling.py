@@ -14,7 +14,6 @@ digits' networks of this width, alone and on two processes at once, and what `av
 
 import itertools
 import json
-import os
 import sys
 import time
 from functools import partial
@@ -149,7 +148,7 @@ def main() -> None:
     ledger.once("messages", "gloo", 0, partial(on_two, "messages()"))
     for width in WIDTHS:
         ledger.once("work", width, 0, partial(on_two, f"work({width})"))
-    if "MNIST" in os.listdir(data.data_root()) if data.data_root().exists() else False:
+    if (data.data_root() / "MNIST").exists():
         ledger.once("drift", "mnist float64", 0, partial(on_two, "drift('mnist', 'float64')"))
 
 
