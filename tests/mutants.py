@@ -82,6 +82,20 @@ MUTANTS = (
            "test_sounds.py", "14"),
     Mutant("closed-before-opened", "data/strings.py", "min(depths) == depths[-1] == 0", "depths[-1] == 0",
            "test_strings.py", "15"),
+    Mutant("noise-in-full-at-once", "models/diffusion.py", "a * x + s * noise", "a * x + noise",
+           "test_diffusion.py", "16"),
+    Mutant("first-pass-left-out", "models/diffusion.py", "linspace(1, 0, steps + 1", "linspace(0.9, 0, steps + 1",
+           "test_diffusion.py", "16"),
+    Mutant("walls-open-upwards", "data/records.py", "padded[:, 2:, 1:-1], padded[:, 1:-1, :-2]",
+           "padded[:, :-2, 1:-1], padded[:, 1:-1, :-2]", "test_records.py", "17"),
+    Mutant("ties-count-once", "metrics.py", "for ties in (False, True)]", "for ties in (False, False)]",
+           "test_records.py", "17"),
+    Mutant("sum-for-a-mean", "train/parallel.py", "part.view_as(weight) / size()", "part.view_as(weight)",
+           "test_parallel.py", "18"),
+    Mutant("same-rows-for-all", "train/parallel.py", "rows[rank() :: size()]", "rows[:: size()]",
+           "test_parallel.py", "18"),
+    Mutant("one-way-sum", "train/parallel.py", "return Sum.apply(grad)", "return grad",
+           "test_parallel.py", "18"),
 )  # fmt: skip
 
 

@@ -176,9 +176,9 @@ def train_and_record(images: data.Images, scale: Scale, arguments: argparse.Name
     """Train the fast pair; scores over time and at the end, film strip, losses, samples."""
     judges = [Judge(judge, images, scale, device) for judge in JUDGES]
     budget = arguments.seconds or max(60.0, CALL - JUDGING - (time.perf_counter() - arguments.began))
-    course = Course(judges, budget, until_within=False, seed=0)
+    course = Course(judges, budget, until_within=False, seed=arguments.seed)
     when = quality.moments(budget / 60, budget, scale.growth)
-    game, history = quality.train_ours("d", images, 0, when, course, scale, device, snapshots=8)
+    game, history = quality.train_ours("d", images, arguments.seed, when, course, scale, device, snapshots=8)
     settings = {**scale._asdict(), "training_seconds": budget}
     parameters = {
         player: sum(p.numel() for p in getattr(game.gan, player).parameters())
@@ -187,7 +187,7 @@ def train_and_record(images: data.Images, scale: Scale, arguments: argparse.Name
     tell({"settings": settings, "parameters": parameters, "setup_seconds": course.setup, "looks": course.looks})
     found = course.end()
     tell({"summary": quality.summary(found["final"]), **found})
-    name, out = arguments.record, arguments.out
+    name, out = arguments.name, arguments.out
     sheet(game.gan, out / f"{name}_samples.png")
     save(plots.film_strip(history), out / f"{name}_film.png")
     figure, ax = plots.panels()
@@ -277,6 +277,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--pictures", type=Path, help="a folder or .zip of pictures in colour")
     what = "of training: by default 60 for digits, what is left for colour; of all settings: tune"
     parser.add_argument("--seconds", type=float, help=what)
+    parser.add_argument("--seed", type=int, default=0, help="of digits and colour; another than 0 names the files")
     parser.add_argument("--epochs", type=int, default=50, help="of the tutorial's training")
     parser.add_argument("--peak", type=float, help="TFLOP/s that the data sheet promises in bfloat16")
     parser.add_argument("--inception", action="store_true", help="the usual FID too; fetches Inception's weights")
@@ -284,6 +285,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     if arguments.record == "colour" and not (arguments.pictures or arguments.small):
         parser.error("colour needs --pictures")
+    arguments.name = f"{arguments.record}_{arguments.seed}" if arguments.seed else arguments.record
     if arguments.record == "digits":
         arguments.seconds = arguments.seconds or 60.0
     return arguments
@@ -302,7 +304,7 @@ def main(argv: list[str] | None = None) -> dict:
     cudnn.benchmark = True  # shapes never change, so its search pays
     how = {"miniature": arguments.small, "cudnn_benchmark": True, "tf32_in_convolutions": cudnn.allow_tf32}
     result = {**reporting.about(__file__, argv, device, arguments.threads), **how}
-    path = arguments.out / f"{arguments.record}.json"
+    path = arguments.out / f"{arguments.name}.json"
 
     def tell(found: dict) -> None:
         result.update(found)
