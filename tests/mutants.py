@@ -86,16 +86,16 @@ MUTANTS = (
            "test_diffusion.py", "16"),
     Mutant("first-pass-left-out", "models/diffusion.py", "linspace(1, 0, steps + 1", "linspace(0.9, 0, steps + 1",
            "test_diffusion.py", "16"),
-    Mutant("walls-open-upwards", "data/records.py", "padded[:, 2:, 1:-1], padded[:, 1:-1, :-2]",
-           "padded[:, :-2, 1:-1], padded[:, 1:-1, :-2]", "test_records.py", "17"),
-    Mutant("ties-count-once", "metrics.py", "for ties in (False, True)]", "for ties in (False, False)]",
+    Mutant("way-without-an-end", "data/records.py", "(there + back - costs == least)", "(there + back == least)",
+           "test_records.py", "17"),
+    Mutant("auc-of-a-third", "metrics.py", "(sum(below) / (2 * len(negative)))", "(sum(below) / (3 * len(negative)))",
            "test_records.py", "17"),
     Mutant("sum-for-a-mean", "train/parallel.py", "part.view_as(weight) / size()", "part.view_as(weight)",
-           "test_parallel.py", "18"),
+           "test_parallel.py", "deeper/18_more"),
     Mutant("same-rows-for-all", "train/parallel.py", "rows[rank() :: size()]", "rows[:: size()]",
-           "test_parallel.py", "18"),
+           "test_parallel.py", "deeper/18_more"),
     Mutant("one-way-sum", "train/parallel.py", "return Sum.apply(grad)", "return grad",
-           "test_parallel.py", "18"),
+           "test_parallel.py", "deeper/18_more"),
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ Each run is written when it ends; what the file holds already is not made again.
 sixth class is noise with a vowel's spectrum); `shares` of the five; quartiles of the `pitch`; `periodicity`; `frechet`
 on the classifier's features of log-mel pictures, as a multiple of real against real. `vocoder`: from mel spectrograms
 of vowels that no network has seen. `digits`: the same judge taught on recordings, and a few WAV files beside the JSON.
+`longer`: vowels in twice the steps, with a D twice as wide; a vocoder in LONG steps.
 """
 
 import sys
@@ -21,7 +22,7 @@ from torch.nn import functional
 
 from gan_edu import data, losses, metrics, recipes, train
 
-JUDGED = 1000
+JUDGED, LONG = 1000, 1500
 
 
 def envelope_noise(sounds: Tensor, seed: int = 0) -> Tensor:
@@ -90,7 +91,7 @@ class Grid(nn.Module):
 
 def of_vowels(name: str, seed: int, steps: int, judge: Judge) -> dict:
     """The scores of 1,000 vowels from noise."""
-    recipe = recipes.SOUNDS
+    recipe = recipes.SOUNDS._replace(d_width=32) if name == "longer" else recipes.SOUNDS
     gan, batches = recipes.pictures(data.vowels(4000, seed=10 + seed), recipe, seed, "cpu")
     if name == "grid":
         torch.manual_seed(seed)
@@ -194,10 +195,10 @@ def of_vocoder(name: str, seed: int, steps: int, judge: Judge) -> dict:
         generator, periods = Vocoder(), Periods()
         adams = [torch.optim.Adam(net.parameters(), 2e-3, (0.8, 0.99)) for net in (generator, periods)]
         terms = [mel_l1(45.0), matching(periods, 2.0)]
-        if name == "without D":
+        if name.startswith("without D"):
             terms = terms[:1]
         nothing = losses.GANLoss("none", lambda r, f: 0 * f.mean(), lambda f, r: 0 * f.mean())
-        loss = "least_squares" if name == "with D" else nothing
+        loss = "least_squares" if name.startswith("with D") else nothing
         gan = train.GAN(generator, periods, loss, *adams, g_terms=terms, latent_dim=1, ema=0.99, ema_warmup=True,
                         device="cpu")  # fmt: skip
         batches = data.Batches(seen, seen_mel, batch_size=16, seed=seed)
@@ -251,6 +252,10 @@ def main(arguments: list[str]) -> None:
     for seed in range(options.seeds):
         for name in ("with D", "without D"):
             run("vocoder", name, seed, partial(of_vocoder, name, seed, options.vocoder_steps, judge))
+    for seed in range(options.seeds):
+        run("vowels", "longer", seed, partial(of_vowels, "longer", seed, 2 * options.steps, judge))
+        for name in ("with D, longer", "without D, longer"):
+            run("vocoder", name, seed, partial(of_vocoder, name, seed, LONG, judge))
     run("vocoder", "griffin-lim", 0, partial(of_vocoder, "griffin-lim", 0, 0, judge))
     for seed in range(options.seeds):
         run("vowels", "grid", seed, partial(of_vowels, "grid", seed, options.steps // 4, judge))
@@ -259,10 +264,10 @@ def main(arguments: list[str]) -> None:
         order = torch.randperm(len(spoken.images), generator=torch.Generator().manual_seed(0))
         taught, kept = order[:1000], order[1000:]
         judge = Judge(spoken.images[taught], spoken.labels[taught], spoken.images[kept])
-        fresh = spoken.images[kept[:JUDGED]]
+        fresh = spoken.images[kept[JUDGED : 2 * JUDGED]]
         against |= {"digits": judge(fresh), "digits noise": judge(mean_noise(fresh))}
         for seed in range(options.seeds):
-            run("digits", "voice", seed, partial(of_digits, seed, options.steps // 2, judge, options.out.parent))
+            run("digits", "people", seed, partial(of_digits, seed, options.steps, judge, options.out.parent))
 
 
 if __name__ == "__main__":
