@@ -131,10 +131,11 @@ FAST = Recipe(
     pair="subpixel",
 )
 # By count, on MNIST (28x28, 2,200 steps), with the penalty's share, WIDE is 139 GFLOP a step and 306 TFLOP in all,
-# MIDDLE 35 and 77. On an NVIDIA H200 WIDE took 3.7 s and ended at 2.7 to 3.1 times real against real, where widths of
-# 128 and 96 took 5.0 s and ended at 5.0 to 6.4 (three seeds each, mean of three judges: figures/gpu/tuning.json); at
-# these, twice the rates or another weight of R1 ruined a run. No card without bfloat16 has tried MIDDLE: a T4 (8.1
-# TFLOP/s promised in float32) that reaches a quarter of that needs 38 s for it, and two and a half minutes for WIDE.
+# MIDDLE 35 and 77. On an NVIDIA H200 WIDE took 3.7 s and ended at 2.7 to 3.1 times real against real, or in 43 s at 1.3
+# to 1.5; widths of 128 and 96 took 5.0 s and ended at 5.0 to 6.4, and with them twice the rates or another weight of R1
+# ruined a run (three seeds each, mean of three judges: figures/gpu/tuning.json and digits*.json). No card without
+# bfloat16 has tried MIDDLE: a T4 (8.1 TFLOP/s promised in float32) that reaches a quarter of that needs 38 s for it,
+# and two and a half minutes for WIDE.
 WIDE = {"g_width": 96, "d_width": 64, "batch_size": 256, "g_rate": 1.5e-3, "d_rate": 1e-3, "ema": 0.999}
 MIDDLE = {"g_width": 64, "d_width": 48, "batch_size": 128, "g_rate": 2e-3, "d_rate": 1.5e-3, "ema": 0.998}
 

@@ -328,8 +328,9 @@ def test_the_search_begins_with_the_recipes_and_tries_only_what_a_recipe_has():
 def test_the_readme_says_of_the_card_what_its_records_say():
     root = FOLDER.parents[1]
     readme = " ".join((root / "README.md").read_text(encoding="utf-8").split())
-    names = ("speed", "digits", "colour", "tuning")
-    speed, digits, colour, tuning = (json.loads((root / f"figures/gpu/{name}.json").read_text()) for name in names)
+    names = ("speed", "tuning", "colour", "compiled", "conditional")
+    files = {name: json.loads((root / f"figures/gpu/{name}.json").read_text()) for name in names}
+    speed, tuning, colour, compiled, labelled = files.values()
     eager, _, graph = speed["ways"].values()
     said = [
         f"{round(eager['images_per_second'], -3):,.0f} images/s, {eager['launch_bound_share']:.0%}".replace("%", " %")
@@ -338,9 +339,19 @@ def test_the_readme_says_of_the_card_what_its_records_say():
         f"{round(graph['images_per_second'], -3):,.0f} images/s, waiting {graph['launch_bound_share'] * 100:.0f} %"
     ]
     said += [f"All fifty epochs took {speed['whole_training']['seconds']:.0f} s"]
-    for record in (digits, colour):
+    plain, inductor, _ = compiled["ways"].values()
+    whole, more = speed["whole_training"]["steps"] * inductor["seconds_per_step"], "setup_seconds"
+    said += [f"would take {whole:.0f} s, after {inductor[more] - plain[more]:.0f} s more to set up"]
+    digits = [json.loads((root / f"figures/gpu/digits{seed}.json").read_text()) for seed in ("", "_1", "_2")]
+    assert [record["looks"][0]["seed"] for record in digits] == [0, 1, 2]
+    said += [f"MNIST for {record['summary']['seconds']['median']:.0f} s with the wide pair" for record in digits]
+    for record in (*digits, colour):
         mean, judged = (record["summary"][name] for name in ("multiple, mean of the judges", "multiple"))
-        said += [f"{mean['median']:.1f} times real against real ({judged['least']:.1f} to {judged['most']:.1f}"]
+        said += [f"{mean['median']:.1f} ({judged['least']:.1f} to {judged['most']:.1f})"]
+    after_a_minute = [look["multiple"] for look in colour["looks"] if 60 < look["seconds"] < 65]
+    said += [f"after one minute it had been {sum(after_a_minute) / 3:.1f}"]
+    read = labelled["runs"]["projection"]["0"], labelled["runs"]["real digits, held out"]
+    said += [f"reads {run['accuracy'] * 100:.0f} % of the samples as their label" for run in read]
     chosen = [run for run in tuning["runs"] if run["name"] == "96/64"]
     means = [run["multiple, mean of the judges"] for run in chosen]
     seconds = sum(run["seconds"] for run in chosen) / len(chosen)
