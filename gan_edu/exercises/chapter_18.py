@@ -15,7 +15,6 @@ HEAD = """
 import torch
 from functools import partial
 from torch import distributed, nn
-from torch.nn.parallel import DistributedDataParallel
 from gan_edu import data, losses, models, train
 from gan_edu.train import parallel
 """

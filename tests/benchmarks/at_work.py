@@ -9,9 +9,10 @@ Each run is written when it ends; what the file holds already is not made again.
 trained on, in multiples of that between real digits. `mazes`: the share that is `solvable`, how many `ways` 1,000 hold,
 the share that is a training maze (`copies`), the share of floor (`open`). `patients`: the AUC of logistic regression
 that learnt from synthetic rows, on held-out real ones (`use`), and the AUC of the attack by distance (`leak`).
-`returns`: kurtosis, and the mean autocorrelation of |r| over ten days (`clustering`). `sheet`: the share of asked
-digits that a classifier reads right. `rare`: what share of samples it reads as the rare digit. `detector`: the share of
-real digits and fakes that a detector taught on one generator's fakes tells right, on each of six generators' fakes.
+`returns`: kurtosis, and the mean autocorrelation of |r| over ten days (`clustering`); `path`: sixteen stretches
+of that GAN. `sheet`: the share of asked digits that a classifier reads right. `rare`: what share of samples it reads as
+the rare digit. `detector`: the share of real digits and fakes that a detector taught on one generator's fakes tells
+right, on each of six generators' fakes.
 """
 
 import sys
@@ -217,14 +218,23 @@ class PathJudge(nn.Module):
         return self.net(torch.stack([paths, paths.abs()], dim=1) / 2)
 
 
-def of_returns(name: str, seed: int, steps: int = 500) -> dict:
+def returns_gan(seed: int, steps: int = 500):
     torch.manual_seed(seed)
-    if name == "shuffled":
-        days = data.returns(1).flatten()
-        return two_facts(torch.cat([days[torch.randperm(len(days))].unfold(0, 64, 1) for _ in range(10)]))
-    gan = game((Paths(), PathJudge()), data.returns(), steps, (2e-3, 2e-3), seed, recipes.FINAL_RATE, ema=0.99,
-               ema_warmup=True, d_terms=[losses.penalty("r1", 0.5, every=4)])  # fmt: skip
-    return two_facts(gan.sample(1000))
+    return game((Paths(), PathJudge()), data.returns(), steps, (2e-3, 2e-3), seed, recipes.FINAL_RATE, ema=0.99,
+                ema_warmup=True, d_terms=[losses.penalty("r1", 0.5, every=4)])  # fmt: skip
+
+
+def of_returns(name: str, seed: int) -> dict:
+    if name == "GAN":
+        return two_facts(returns_gan(seed).sample(1000))
+    torch.manual_seed(seed)
+    days = data.returns(1).flatten()
+    return two_facts(torch.cat([days[torch.randperm(len(days))].unfold(0, 64, 1) for _ in range(10)]))
+
+
+def of_path(name: str, seed: int) -> dict:
+    """Its first sixteen stretches, for a picture."""
+    return {"days": [round(day, 2) for day in returns_gan(seed).sample(16).flatten().tolist()]}
 
 
 def bootstrap(paths: Tensor, blocks: int = 16, draws: int = 2000) -> dict:
@@ -303,7 +313,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     head = reporting.about(__file__, arguments, torch.device("cpu"), 1)
-    ledger = reporting.Ledger(options.out, head, untold=("curve",))
+    ledger = reporting.Ledger(options.out, head, untold=("curve", "days"))
     torch.manual_seed(0)
     tiles = (torch.rand(1000, 1, 6, 6) < (MAZES > 0).double().mean()) * 2.0 - 1
     ledger.result["real"] = {
@@ -318,6 +328,7 @@ def main(arguments: list[str]) -> None:
     for (kind, (names, score)), seed in product(kinds.items(), range(options.seeds)):
         for name in names:
             ledger.once(kind, name, seed, partial(score, name, seed))
+    ledger.once("path", "GAN", 0, partial(of_path, "GAN", 0))
     for name, half in product(WAYS, range(10)):  # in ten halves, as each takes no time
         ledger.once("patients", name, half, partial(of_patients, name, half))
     for name in KINDS:  # whose generators have three seeds of their own
