@@ -70,7 +70,7 @@ MUTANTS = (
     Mutant("code-of-one-class", "models/conditional.py", "self.codes(labels)], dim=1)",
            "self.codes(0 * labels)], dim=1)", "test_chapter_11.py", "11"),
     Mutant("demodulation-without-a-root", "models/style.py", "(squares + 1e-8).rsqrt()",
-           "(squares + 1e-8).reciprocal()", "test_chapter_11.py", "11"),
+           "(squares + 1e-8).reciprocal()", "test_chapter_11.py", "deeper/11_codes"),
     Mutant("skips-lost", "models/translators.py", "torch.cat([up(x), beside], 1)",
            "torch.cat([up(x), 0 * beside], 1)", "test_chapter_12.py", "12"),
     Mutant("hue-turned", "data/domains.py", "(green - blue)", "(blue - green)", "test_chapter_12.py", "12"),
