@@ -29,8 +29,8 @@ from gan_edu.__main__ import main
 from gan_edu.exercises import core
 from gan_edu.playground import program
 
-# Steps that a chapter's trainings have at most, where 20 would not show what its cells look for.
-STEPS = {"00_start_here": 60, "03_the_training_step": 60, "04_a_first_gan": 60}
+# Steps that a chapter's trainings have at most, where 20 would not show what its cells look for (in 07 a lap).
+STEPS = {"00_start_here": 60, "03_the_training_step": 60, "04_a_first_gan": 60, "07_why_training_is_unstable": 125}
 NUMBERED = [path for path in notebook_paths() if path.parent.name == "notebooks"]
 RIGHT = getattr(test_exercises, "RIGHT", {})
 
