@@ -43,6 +43,9 @@ def healthy_runs(pictures: data.Images, small: data.Images, steps: int):
     yield "28x28 dcgan", *recipes.pictures(pictures, recipes.RECIPES[28], device="cpu"), steps
     yield "28x28 fast", *recipes.pictures(pictures, recipes.FAST, device="cpu"), steps
     yield "28x28 tutorial", *recipes.tutorial(pictures, device="cpu"), steps
+    for name in ("moving_digits", "vowels", "brackets"):
+        made = data.load(name)
+        yield name, *recipes.pictures(made, recipes.suits(made), device="cpu"), steps
 
 
 def main() -> None:
