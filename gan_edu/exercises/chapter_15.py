@@ -31,7 +31,7 @@ def check_shadow(shadow) -> str:
     require(found.any(), "Forward it is right, but the two soft letters cancel backward: detach one of them.")
     require(not close(found, -right), "Backward it has the wrong sign: which of the two soft letters is detached?")
     require(close(found, right), "Forward it is right; backward it should be the gradient of the soft letter alone.")
-    return "One line, and every writer of this chapter learns by it."
+    return "One line, and the straight-through writer learns by it."
 
 
 def _slopes(scores: Tensor, costs: Tensor, log_q: Tensor) -> tuple:
@@ -45,8 +45,8 @@ def check_mended_score(mended) -> str:
     torch.manual_seed(0)
     for n in (6, 3):
         given, chances = (3 + torch.rand(n)).requires_grad_(), (-3 * torch.rand(n)).requires_grad_()
-        scores = call(mended, given, chances)
-        scores = torch.as_tensor(scores)
+        scores = torch.as_tensor(call(mended, given, chances))
+        require(given.requires_grad, "In place it also cuts the caller's costs: use what `detach()` returns.")
         require(scores.numel() == 1, f"Return one number, the mean over the batch; yours has {scores.numel()}.")
         require(scores.requires_grad, "No gradient flows back: log_q itself must not be detached.")
         to_costs, to_chances = _slopes(scores.squeeze(), given, chances)
@@ -65,7 +65,7 @@ def check_mended_score(mended) -> str:
              "`detach()` changes nothing by itself, use what it returns."),
         ):  # fmt: skip
             require(not wrong, hint)
-    return "Without it the gradient would be right on average too, and noisier."
+    return "Without any baseline the gradient would be right on average too, and noisier."
 
 
 @exercise("15.3 A colour for a name")

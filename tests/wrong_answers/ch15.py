@@ -35,6 +35,13 @@ WRONG = {
             _mended("costs.detach()", "n = len(costs)", "return (n / (n - 1) * (costs - costs.mean()) * log_q).mean()"),
             "changes nothing by itself",
         ),
+        (
+            "detached in place",
+            _mended(
+                "costs.detach_()", "n = len(costs)", "return (n / (n - 1) * (costs - costs.mean()) * log_q).mean()"
+            ),
+            "In place it also cuts",
+        ),
         ("no baseline", _mended("return (costs.detach() * log_q).mean()"), "no baseline"),
         (
             "a minus",
