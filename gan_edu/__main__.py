@@ -158,9 +158,8 @@ def _run(options, images, device) -> int:
     graph = None if parallel.size() == 1 else False
     step = parallel.share(gan, train.train_step if tiny else accelerate.accelerate(gan, batches, graph=graph))
     checkpoint = options.out and options.out / "checkpoint.pt"
-    steps = options.steps or recipe.steps
-    if options.resume:
-        steps = options.steps or checkpoints.load(checkpoint, "plan", "run")["plan"]["steps"]
+    steps = options.steps
+    steps = steps or (checkpoints.load(checkpoint, "plan", "run")["plan"]["steps"] if options.resume else recipe.steps)
     if parallel.rank():  # the first process alone writes
         options.out = options.samples = None
     if options.out and not options.resume:
