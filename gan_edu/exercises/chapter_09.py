@@ -25,13 +25,13 @@ def check_zero_distance(zero_distance) -> str:
         require(made.isfinite().all(), "Some of your pixels are NaN or infinite.")
         distance = metrics.frechet_distance(seen, made)
         means = (seen.double().mean(0) - made.double().mean(0)).square().sum().item()
-        if means > 1e-4:
-            also = "" if distance - means > 1e-4 else " The covariance is already right: only the mean is to come back."
-            raise Wrong(f"The means differ: their part of the distance is {means:.3g}.{also}")
         if distance > 1e-4:
-            close_by = "It is small, but drawn at random: what you draw wobbles around what you asked for, by the law. "
-            hint = close_by if distance < 1 else ""
-            raise Wrong(f"The means agree, the covariances do not: {distance:.3g} is left. {hint}")
+            rest = max(0.0, distance - means)
+            says = "The means differ" if means > 1e-4 else "The means agree, the covariances do not"
+            parts = f"{says}: the distance is {means:.3g} from the means and {rest:.3g} from the covariances."
+            small = "Small, but what you draw at random wobbles around what you asked for, by the law."
+            done = "The covariance is already right: only the mean is to come back."
+            raise Wrong(f"{parts} {done if rest <= 1e-4 else small * (distance < 1)}".rstrip())
         authentic = metrics.authenticity(seen, made)
         require(authentic > 0.6, "The distance is 0, but those are the training pictures, or nearly. Make new ones.")
     return f"Distance {distance:.1e}, and authenticity, which you meet in 9.3, is {authentic:.2f}: no copies."
@@ -80,7 +80,7 @@ def check_my_precision(my_precision) -> str:
         for hint, mistake in _shares(real, fake, k).items():
             require(not close(answer.reshape(()), mistake), hint)
         raise Wrong(f"With {n} reals, {m} fakes and k = {k} yours is {answer.item():.3f}, and {right:.3f} is right.")
-    return "Change < to <=, and copies of a picture that is there five times count: the deeper notebook."
+    return "With <= a fake on a ball's edge counts, with < not: the deeper notebook shows where that matters."
 
 
 FAULTS = {  # line of the report: why it is a mistake
