@@ -1,7 +1,5 @@
 """The exercises of chapter 07: the step in turns, the penalty that brakes best, four changed games."""
 
-import math
-
 import torch
 
 from gan_edu import dirac
@@ -48,12 +46,12 @@ def check_eigenvalues_in_turns(eigenvalues_in_turns) -> str:
             "Those are two steps at once, (I + h J) twice. A step in turns moves each player once.": (1 + turn) ** 2,
             "Those are half-steps: each player moves by h once in a step.": _in_turns(h / 4),
             "Those are the sizes |z|; the eigenvalues themselves are asked for.": right.abs(),
+            "Those are the real parts alone, half the trace: the root is missing.": torch.full((2,), 1 - h**2 / 8),
         }
         for hint, mistake in mistakes.items():
             require(not _same(answer, mistake.to(torch.complex128)), hint)
-        require(not answer.isinf().any(), "One of them is infinite.")
-        product = "Their product must be 1, the determinant of the step, and is not."
-        require(abs(answer.prod() - 1) < 1e-3, f"{product} Is theta' computed from the moved psi'? (h = {h:g})")
+        product = f"Their product is {answer.prod().item():.3g}, and must be 1, the determinant of the step."
+        require(abs(answer.prod() - 1) < 1e-3, f"{product} (h = {h:g})")
         raise Wrong(f"Their product is 1, but their sum, the trace, must be 2 - h^2 / 4. (h = {h:g})")
     return "On the unit circle up to h = 4; beyond, one of them leaves it."
 
@@ -62,7 +60,8 @@ def check_eigenvalues_in_turns(eigenvalues_in_turns) -> str:
 def check_critical_gamma(critical_gamma) -> str:
     """1 - h / 4."""
     for h in (1.5, 0.2, 1.0):
-        answer = float(call(critical_gamma, h))
+        answer = torch.as_tensor(call(critical_gamma, h), dtype=torch.float64).squeeze()
+        require(answer.dim() == 0, "Return one number: the positive root.")
         mistakes = {
             "That is right at once and for tiny steps; in turns it depends on h.": 1.0,
             "That is h gamma; divide it by h.": h - h**2 / 4,
@@ -76,8 +75,8 @@ def check_critical_gamma(critical_gamma) -> str:
         }
         for hint, mistake in mistakes.items():
             require(not close(answer, mistake, 5e-3) or close(answer, 1 - h / 4, 5e-3), hint)
-        require(math.isfinite(answer), "Return a finite number.")
         if not close(answer, 1 - h / 4, 5e-3):
+            require(answer.isfinite(), "Return a finite number.")
             sizes = dirac.eigenvalues(dirac.Rules(rate=h, gamma=answer)).abs()
             best = dirac.eigenvalues(dirac.Rules(rate=h, gamma=1 - h / 4))[0].abs()
             raise Wrong(f"At h = {h:g} your {answer:.3g} gives |z| = {sizes[0]:.3f}; {best:.3f} is possible.")

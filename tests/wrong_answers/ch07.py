@@ -48,7 +48,8 @@ WRONG = {
             _of("half = 1 - h**2 / 16", "root = (half**2 - 1 + 0j) ** 0.5", "return half + root, half - root"),
             "the trace, must be",
         ),
-        ("stretched", _of("return 1.01 + 0.5j * h, 1.01 - 0.5j * h"), "Their product must be 1"),
+        ("stretched", _of("return 1.01 + 0.5j * h, 1.01 - 0.5j * h"), "and must be 1, the determinant"),
+        ("the real parts", _of("return [1 - h**2 / 8] * 2"), "the root is missing"),
     ],
     "check_critical_gamma": [
         ("of a tiny step", "def critical_gamma(h):\n    return 1", "it depends on h"),
@@ -60,6 +61,7 @@ WRONG = {
         ("the size", "def critical_gamma(h):\n    return 1 - h / 2", "|z|"),
         ("a sign", "def critical_gamma(h):\n    return 1 + h / 4", "sign before h / 4"),
         ("without the half", "def critical_gamma(h):\n    return 2 - h", "sigma(0) = 1/2"),
+        ("both roots", "def critical_gamma(h):\n    return [1 - h / 4, -1 - h / 4]", "the positive root"),
         ("no number", "def critical_gamma(h):\n    return float('nan')", "finite"),
         ("a guess", "def critical_gamma(h):\n    return 0.3", "is possible"),
     ],
