@@ -34,7 +34,7 @@ def chapter():
 def _defines(node):
     if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
         return True
-    wanted = {"STEPS", "LOOP", "ring", "weights", "R1", "GP", "wgan_gp", "REMEDIES", "TAME"}
+    wanted = {"PLAIN", "ring", "weights", "R1", "GP", "wgan_gp", "REMEDIES", "TAME"}
     targets = [node.target] if isinstance(node, ast.AugAssign) else getattr(node, "targets", [])
     return any(isinstance(leaf, ast.Name) and leaf.id in wanted for target in targets for leaf in ast.walk(target))
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import softplus
 
 from gan_edu import losses, models
-from gan_edu.exercises.core import call, close, exercise, require
+from gan_edu.exercises.core import Wrong, call, close, exercise, require
 
 
 def _number(answer) -> float:
@@ -23,7 +23,11 @@ def check_lazy_r1(lazy_r1) -> str:
     (slopes,) = torch.autograd.grad(d(x).sum(), x)
     squared, length = slopes.square().sum(1).mean().item(), slopes.norm(dim=1).mean().item()
     right = gamma / 2 * every * squared
-    term = call(lazy_r1, d, real, gamma, 16, every)
+    try:
+        term = call(lazy_r1, d, real, gamma, 16, every)
+    except RuntimeError as error:
+        needs = "`real` has no gradient yet: x = real.clone().requires_grad_(True), and differentiate D(x) by x."
+        raise (Wrong(needs) if "does not require grad" in str(error) else error) from None
     require(torch.as_tensor(term).numel() == 1, "Return one number: the mean over the batch.")
     found = _number(term)
     mistakes = {
@@ -34,24 +38,20 @@ def check_lazy_r1(lazy_r1) -> str:
         "Square the slope's length, |grad D|^2: you took the length itself.": right / squared * length,
         "Sum over x's coordinates, then take the mean over the batch: yours is a mean over both.": right / 2,
         "Take the mean over the batch, not the sum.": right * len(real),
-        "Differentiate D(real).sum(): each logit then gives its own sample's slope. A mean divides it by the batch.": (
-            right / len(real) ** 2
-        ),
+        "Differentiate the sum of D(real), not its mean: that divides it by the batch.": right / len(real) ** 2,
     }
     for hint, mistake in mistakes.items():
         require(not close(found, mistake, 1e-4 * right), hint)
     require(close(found, right, 1e-3 * right), f"In a step that is due it should be {right:.4f}, yours is {found:.4f}.")
     graph = "The value is right, but D cannot learn from it: autograd.grad(..., create_graph=True) keeps the graph."
     require(isinstance(term, torch.Tensor) and term.requires_grad, graph)
-    weights = list(d.parameters())
-    expected = torch.autograd.grad(gamma / 2 * every * losses.r1_penalty(d, real), weights, allow_unused=True)
-    got = torch.autograd.grad(term, weights, allow_unused=True)
+    both = term, gamma / 2 * every * losses.r1_penalty(d, real)
+    got, expected = (torch.autograd.grad(loss, list(d.parameters()), allow_unused=True) for loss in both)
     pairs = [(a, b) for a, b in zip(got, expected, strict=True) if b is not None and b.abs().max() > 0]
     require(all(a is not None and torch.allclose(a, b, rtol=1e-3, atol=1e-6) for a, b in pairs), graph)
     for step in (1, 4, 7, 9):
         rest = lazy_r1(d, real, gamma, step, every)
-        none = f"Step {step} is not due when every is {every}: return 0 there, not None."
-        require(rest is not None, none)
+        require(rest is not None, f"Step {step} is not due when every is {every}: return 0 there, not None.")
         require(_number(rest) == 0, f"Step {step} is not due when every is {every}: return 0 there.")
     often = _number(lazy_r1(d, real, gamma, 5, 1))
     require(close(often, right / every, 1e-3 * right), "With every = 1 each step is due, and counts once.")
@@ -61,6 +61,7 @@ def check_lazy_r1(lazy_r1) -> str:
 @exercise("8.2 How far can a layer stretch?")
 def check_stretch(stretch) -> str:
     """The largest singular value, of tall, wide and square matrices."""
+    torch.manual_seed(0)  # the answer's own first vector is no luck
     for seed, shape in enumerate(((64, 2), (64, 64), (1, 64), (8, 30))):
         weight = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
         answer = call(stretch, weight.clone())
@@ -72,15 +73,14 @@ def check_stretch(stretch) -> str:
             "That is its square: |W^T W v| grows by it twice. Take the length of W v once.": right**2,
             "That is the root of the sum of all squares, which no single vector reaches.": values.norm().item(),
             "That is the largest entry; a vector may use many entries at once.": weight.abs().max().item(),
-            "That is the least stretch, or an average one; go on with W^T W until the vector turns no more.": (
-                values[-1].item()
-            ),
+            "That is the least stretch, or an average one: go on until the vector turns no more.": values[-1].item(),
             "That is 1, the length that you have just divided by: return the length of W v, with v of length 1.": 1.0,
         }
         for hint, mistake in mistakes.items():
             require(not close(found, mistake, 1e-3) or close(right, mistake, 1e-3), hint)
-        require(found < right * 1.01, f"No vector is stretched by more than {right:.3f}; yours is {found:.3f}.")
-        few = f"{found:.3f} for a {shape[0]}x{shape[1]} matrix; {right:.3f} is possible. More rounds?"
+        unit = "Or is v's length not 1? v / v.norm()"
+        require(found < right * 1.01, f"No vector is stretched by more than {right:.3f}; yours is {found:.3f}. {unit}")
+        few = f"{found:.3f} for a {shape[0]}x{shape[1]} matrix; {right:.3f} is possible. More rounds? {unit}"
         require(found > right * 0.99, few)
     return "Spectral norm divides each layer by this number; PyTorch makes one round a step."
 
@@ -101,34 +101,32 @@ def check_mended_losses(mended_losses) -> str:
         d.net[-1].weight.mul_(20)
     shift = torch.tensor([0.7, -0.4])  # an augmentation without dice, so that losses can be compared
     g = nn.Linear(2, 2)
-    answer = call(mended_losses, g, d, lambda x: 1.5 * x + shift, real, noise)
+    see = [lambda x: x, lambda x: 1.5 * x + shift, lambda x: 1.5 * (1.5 * x + shift) + shift]  # augmented how often
+    answer = call(mended_losses, g, d, see[1], real, noise)
     require(isinstance(answer, list | tuple) and len(answer) == 2, "Return two losses, (d_loss, g_loss).")
     d_loss, g_loss = answer
-    fake = g(noise)
-    seen = {"plain": lambda x: x, "augmented": lambda x: 1.5 * x + shift}
-    on_real = {name: softplus(-d(see(real))).mean() for name, see in seen.items()}
-    on_fake = {name: softplus(d(see(fake))).mean() for name, see in seen.items()}
-    for_g = {name: softplus(-d(see(fake))).mean() for name, see in seen.items()}
-
-    def is_d(real, fake):
-        return close(d_loss, on_real[real] + on_fake[fake], 1e-5)
-
-    require(not is_d("augmented", "plain"), "D still sees augmented reals and plain fakes: that is how it tells them.")
-    require(not is_d("plain", "augmented"), "Now the fakes alone are augmented in D's loss: the leak turned round.")
-    nothing = "Now nothing is augmented in D's loss: no leak, and no help for little data either."
-    require(not is_d("plain", "plain"), nothing)
-    require(
-        is_d("augmented", "augmented"), "D's loss is off: softplus(-D(.)) on reals, softplus(D(.)) on fakes, means."
-    )
-    half = "D is right. But G is judged on plain fakes, by a D that has never seen any: augment them for G as well."
-    require(not close(g_loss, for_g["plain"], 1e-5), half)
-    require(close(g_loss, for_g["augmented"], 1e-5), "G's loss is off: softplus(-D(.)) on its augmented fakes, a mean.")
+    on_real, for_g = ([softplus(-d(once(x))).mean() for once in see] for x in (real, g(noise)))
+    on_fake = [softplus(d(once(g(noise)))).mean() for once in see]
+    mistakes = {
+        (1, 0): "D still sees augmented reals and plain fakes: that is how it tells them.",
+        (0, 1): "Now the fakes alone are augmented in D's loss: the leak turned round.",
+        (0, 0): "Now nothing is augmented in D's loss: no leak, and no help for little data either.",
+        (1, 2): "In D's loss the fakes are augmented twice, the reals once.",
+    }
+    for (r, f), hint in mistakes.items():
+        require(not close(d_loss, on_real[r] + on_fake[f], 1e-5), hint)
+    right = on_real[1] + on_fake[1]
+    require(not (close(d_loss, for_g[1], 1e-5) and close(g_loss, right, 1e-5)), "Swap them: D's loss comes first.")
+    require(close(d_loss, right, 1e-5), "D's loss is off: softplus(-D(.)) on reals, softplus(D(.)) on fakes, means.")
+    into_g = torch.autograd.grad(d_loss, g.weight, retain_graph=True, allow_unused=True)[0]
+    require(into_g is None, "D's loss is right, but its gradient reaches G: D needs the fakes detached.")
+    require(not close(g_loss, for_g[0], 1e-5), "D has never seen plain fakes: augment them for G as well.")
+    require(not close(g_loss, for_g[2], 1e-5), "G's fakes are augmented twice: D has never seen that.")
+    require(close(g_loss, for_g[1], 1e-5), "G's loss is off: softplus(-D(.)) on its augmented fakes, a mean.")
     cut = "No gradient reaches G: between G and its loss there must be no detach and no no_grad."
     require(g_loss.requires_grad, cut)
     (way,) = torch.autograd.grad(g_loss, g.weight, retain_graph=True, allow_unused=True)
     require(way is not None, cut)
-    (right,) = torch.autograd.grad(for_g["augmented"], g.weight)
-    require(
-        torch.allclose(way, right, rtol=1e-3, atol=1e-6), "G's gradient does not go through `augment` as it should."
-    )
+    same = torch.allclose(way, *torch.autograd.grad(for_g[1], g.weight), rtol=1e-3, atol=1e-6)
+    require(same, "G's gradient does not go through `augment` as it should.")
     return "What D sees is augmented, always; and G learns through it."

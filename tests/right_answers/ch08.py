@@ -81,8 +81,8 @@ def mended_losses(G, D, augment, real, noise):
             """
 from gan_edu import losses
 def mended_losses(G, D, augment, real, noise):
-    r, f = D(augment(real)), D(augment(G(noise)))
-    return [losses.discriminator_loss(r, f.clone()), losses.generator_loss(f)]
+    fake = augment(G(noise))
+    return [losses.discriminator_loss(D(augment(real)), D(fake.detach())), losses.generator_loss(D(fake))]
 """,
         ),
         (

@@ -52,6 +52,7 @@ WRONG = {
             "is not due when every is 8",
         ),
         ("never due", _lazy().replace("if step % every:", "if True:"), "16 % 8 is 0"),
+        ("no gradient yet", _lazy().replace(".requires_grad_(True)", ""), "real.clone().requires_grad_(True)"),
         ("something else", _lazy("every * slopes.abs().sum(1).mean()"), "it should be"),
     ],
     "check_stretch": [
@@ -65,6 +66,11 @@ WRONG = {
             STRETCH.format(rounds=100, value="(weight @ v).norm()").replace("v = v / v.norm()", "pass"),
             "divide the vector by its length",
         ),
+        (
+            "divided by its sum",
+            STRETCH.format(rounds=100, value="(weight @ v).norm()").replace("v.norm()\n    ret", "v.sum()\n    ret"),
+            "is v's length not 1",
+        ),
         ("the least", "def stretch(weight):\n    return torch.linalg.svdvals(weight)[-1]", "the least stretch"),
         ("all of them", "def stretch(weight):\n    return torch.linalg.svdvals(weight)", "one number"),
         ("too large", "def stretch(weight):\n    return weight.abs().sum()", "No vector is stretched by more"),
@@ -77,6 +83,14 @@ WRONG = {
         ("cut off", _mended(for_g="augment(fake.detach())"), "No gradient reaches G"),
         ("one loss", _mended().replace("return d_loss, ", "return "), "two losses"),
         ("helps D", _mended().replace("softplus(-D(augment(fake)))", "softplus(D(augment(fake)))"), "G's loss is off"),
+        ("no detach", _mended(for_d="augment(fake)"), "its gradient reaches G"),
+        (
+            "the other order",
+            _mended().replace("return d_loss, ", "return ").rstrip() + ", d_loss",
+            "D's loss comes first",
+        ),
+        ("twice for D", _mended(for_d="augment(augment(fake.detach()))"), "augmented twice"),
+        ("twice for G", _mended(for_g="augment(augment(fake))"), "augmented twice"),
         ("swapped", _mended(real="augment(fake)", for_d="augment(real)"), "D's loss is off"),
     ],
 }
