@@ -55,14 +55,14 @@ def check_mended_score(mended) -> str:
         require(to_chances is not None and to_chances.any(), "No gradient reaches log_q, the only way to G's weights.")
         signs = "Costs are to fall, so the loss is cost times log q, without a minus."
         for wrong, hint in (
+            (to_costs is not None and to_costs.any(), "A gradient still flows into the costs, and through them into D: "
+             "`detach()` changes nothing by itself, use what it returns."),
             (close(to_chances, costs / n), "There is no baseline: every cost is positive, so every string is blamed."),
             (close(to_chances, others) or close(to_chances, costs - costs.mean()), "Take the mean, not the sum."),
             (close(to_chances, -others / n), signs),
             (close(to_chances, (costs - costs.mean()) / n), "Each string's own cost is in its baseline, which shrinks "
              "the gradient by (n - 1) / n: take the mean of the others."),
             (not close(to_chances, others / n), "The gradient to log_q should be (cost - mean of the others) / n."),
-            (to_costs is not None and to_costs.any(), "A gradient still flows into the costs, and through them into D: "
-             "`detach()` changes nothing by itself, use what it returns."),
         ):  # fmt: skip
             require(not wrong, hint)
     return "Without any baseline the gradient would be right on average too, and noisier."
@@ -77,8 +77,7 @@ def check_colour_for(colour_for) -> str:
         weights = log_q.double().softmax(0)
         right = weights @ colours.double()
         found = torch.as_tensor(call(colour_for, log_q.clone(), colours.clone()))
-        require(found.numel() == 3, f"One colour, three numbers; yours has the shape {tuple(found.shape)}.")
-        found = found.reshape(3)
+        require(found.shape == (3,), f"One colour, three numbers, (3,); yours has the shape {tuple(found.shape)}.")
         for wrong, hint in (
             (not found.isfinite().all(), "Names of many letters have tiny probabilities, and exp of -200 is 0 in "
              "float32: take `softmax`, or subtract the largest first."),
@@ -89,4 +88,4 @@ def check_colour_for(colour_for) -> str:
             (not close(found, right, 1e-3), "Weight each colour by the probability of the name there, over their sum."),
         ):  # fmt: skip
             require(not wrong, hint)
-    return "A discriminator could not have told: this needs a probability."
+    return "Nobody taught the writer this direction: Bayes' rule turned its probability around."

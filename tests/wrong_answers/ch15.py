@@ -28,12 +28,12 @@ WRONG = {
         (
             "as it was",
             _mended("costs.detach()", "return ((costs - costs.mean()) * log_q).mean()"),
-            "own cost is in its baseline",
+            "changes nothing by itself",
         ),
         (
-            "still dropped",
-            _mended("costs.detach()", "n = len(costs)", "return (n / (n - 1) * (costs - costs.mean()) * log_q).mean()"),
-            "changes nothing by itself",
+            "detached, its own cost kept",
+            _mended("costs = costs.detach()", "return ((costs - costs.mean()) * log_q).mean()"),
+            "own cost is in its baseline",
         ),
         (
             "detached in place",
@@ -73,6 +73,7 @@ WRONG = {
         ("not divided", _colour("log_q.exp() @ colours"), "sum to 1"),
         ("logarithms as weights", _colour("log_q @ colours"), "is a logarithm"),
         ("too small", _colour("log_q.exp() @ colours / log_q.exp().sum()"), "exp of -200"),
+        ("a row", _colour("log_q.softmax(0)[None] @ colours"), "One colour, three numbers"),
         ("each weighted", _colour("log_q.softmax(0)[:, None] * colours"), "One colour, three numbers"),
         ("the wrong way", _colour("(-log_q).softmax(0) @ colours"), "over their sum"),
     ],
