@@ -49,6 +49,20 @@ def forge(tracks):
             "def forge(tracks):\n    return torch.cat([tracks[:, 4:].flip(1), tracks[:, 5:], tracks[:, 6:7]], dim=1)\n",
         ),
         (
+            "half of the tracks",
+            "def forge(tracks):\n    return torch.cat([tracks[3000:], tracks[:3000, [0, 1, 2, 3, 4, 3, 2, 1]]])\n",
+        ),
+        (
+            "change of partner where two tracks meet",
+            """
+def forge(tracks):
+    order = tracks[:, 3].argsort()
+    made = tracks.clone()
+    made[order, 4:] = tracks[order.roll(7), 4:]
+    return made
+""",
+        ),
+        (
             "as a list of lists",
             """
 def forge(tracks):
@@ -63,16 +77,21 @@ def forge(tracks):
     "check_sick_videos": [
         (
             "a dictionary",
-            'my_diagnoses = {4: "no judge of clips", 3: "no judge of frames", 1: "content drawn anew",'
+            'my_diagnoses = {4: "frames placed at random", 3: "blurred content", 1: "content drawn anew",'
             ' 2: "one motion for all"}',
         ),
         (
             "a tuple",
-            'my_diagnoses = ("content drawn anew", "one motion for all", "no judge of frames", "no judge of clips")',
+            'my_diagnoses = ("content drawn anew", "one motion for all", "blurred content", "frames placed at random")',
+        ),
+        (
+            "one word more",
+            'my_diagnoses = ["content drawn anew", "one motion for all clips", "blurred content",'
+            ' "frames placed at random"]',
         ),
         (
             "in capitals",
-            'my_diagnoses = "CONTENT DRAWN ANEW,ONE MOTION FOR ALL,NO JUDGE OF FRAMES,NO JUDGE OF CLIPS".split(",")',
+            'my_diagnoses = "CONTENT DRAWN ANEW,ONE MOTION FOR ALL,BLURRED CONTENT,FRAMES PLACED AT RANDOM".split(",")',
         ),
     ],
 }

@@ -13,7 +13,7 @@ def _four(*words):
     return f"my_diagnoses = {list(words)}"
 
 
-CLIPS, FRAMES, ANEW, ONE = "no judge of clips", "no judge of frames", "content drawn anew", "one motion for all"
+JUMPS, BLUR, ANEW, ONE = "frames placed at random", "blurred content", "content drawn anew", "one motion for all"
 
 WRONG = {
     "check_windows": [
@@ -30,10 +30,12 @@ WRONG = {
             "together",
         ),
         ("the first alone", _windows("tracks[:, :k]"), "it should be"),
+        ("a list", _windows("[tracks[:, t : t + k] for t in range(tracks.shape[1] - k + 1)]"), "into one tensor"),
+        ("always 8", _windows("torch.stack([tracks[:, t : t + k] for t in range(9 - k)], dim=1)"), "not always 8"),
         ("backwards", _windows("tracks.unfold(1, k, 1).flip(2)"), "other frames"),
     ],
     "check_forge": [
-        ("real ones", _forge("return tracks"), "they are real tracks"),
+        ("real ones", _forge("return tracks"), "Too few of your triples"),
         (
             "shuffled",
             _forge("return tracks[:, [5, 0, 3, 7, 1, 6, 2, 4]]"),
@@ -44,11 +46,11 @@ WRONG = {
         ("a row too short", _forge("return tracks[:, :5]"), "(N, 8)"),
     ],
     "check_sick_videos": [
-        ("jumps and blots swapped", _four(ANEW, ONE, CLIPS, FRAMES), "if you saw one frame"),
-        ("anew and jumps swapped", _four(CLIPS, ONE, FRAMES, ANEW), "the same digit all the time"),
-        ("nothing seen in the second", _four(ANEW, CLIPS, FRAMES, ONE), "Compare the clips"),
-        ("the last one", _four(ANEW, ONE, FRAMES, ONE), "how far does it go in one"),
-        ("three of them", _four(ANEW, ONE, FRAMES), "Four words"),
-        ("another word", _four(ANEW, ONE, "no judge", CLIPS), "not among the words"),
+        ("jumps and blots swapped", _four(ANEW, ONE, JUMPS, BLUR), "if you saw one frame"),
+        ("anew and jumps swapped", _four(JUMPS, ONE, BLUR, ANEW), "the same digit all the time"),
+        ("nothing seen in the second", _four(ANEW, JUMPS, BLUR, ONE), "Compare the clips"),
+        ("the last one", _four(ANEW, ONE, BLUR, ONE), "how far does it go in one"),
+        ("three of them", _four(ANEW, ONE, BLUR), "Four words"),
+        ("another word", _four(ANEW, ONE, "no motion", JUMPS), "not among the words"),
     ],
 }
