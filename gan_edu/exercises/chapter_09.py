@@ -14,7 +14,7 @@ def frauds(seen: Tensor, fresh: Tensor) -> dict[str, Tensor]:
     return {"A": 2 * mean - seen, "B": noise, "C": mean + 0.8 * (fresh - mean)}
 
 
-@exercise("9.1 A distance of zero")
+@exercise("9.1 A distance of 0")
 def check_zero_distance(zero_distance) -> str:
     """Any pictures with the mean and the covariance of those that are given, but not those pictures."""
     digits = data.digits().images
@@ -29,12 +29,14 @@ def check_zero_distance(zero_distance) -> str:
             rest = max(0.0, distance - means)
             says = "The means differ" if means > 1e-4 else "The means agree, the covariances do not"
             parts = f"{says}: the distance is {means:.3g} from the means and {rest:.3g} from the covariances."
-            small = "Small, but what you draw at random wobbles around what you asked for, by the law."
-            done = "The covariance is already right: only the mean is to come back."
-            raise Wrong(f"{parts} {done if rest <= 1e-4 else small * (distance < 1)}".rstrip())
-        authentic = metrics.authenticity(seen, made)
-        require(authentic > 0.6, "The distance is 0, but those are the training pictures, or nearly. Make new ones.")
-    return f"Distance {distance:.1e}, and authenticity, which you meet in 9.3, is {authentic:.2f}: no copies."
+            require(rest > 1e-4, f"{parts} The covariance is already right. Bring back the mean, each pixel's own.")
+            require(made.abs().max() != 1, f"{parts} Did you clamp? Pixels may leave [-1, 1] here.")
+            per_picture = made.shape == seen.shape and (made + seen).flatten(1).std(1).max() < 1e-4
+            require(not per_picture, f"{parts} A mean over pixels? Take it over the pictures: .mean(0).")
+            raise Wrong(parts + " Small: random draws wobble around what you asked for, by the law." * (distance < 1))
+        new = metrics.authenticity(seen, made) > 0.6
+        require(new, "The distance is 0, but those are the training pictures, or nearly. Make new ones.")
+    return f"Distance {distance:.1e}, and none is a training picture. Are they *new*? Section 9.3 asks."
 
 
 def _shares(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
@@ -43,15 +45,12 @@ def _shares(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
     inside = to_real <= among[:, k]
     own = torch.cdist(fake, fake).sort(dim=1).values[:, k]
     return {
-        "Each point's nearest neighbour is itself, at distance 0: your balls reach to the neighbour k - 1.": (
-            (to_real <= among[:, k - 1]).any(1).double().mean()
-        ),
+        "The nearest is itself: you reach neighbour k - 1.": (to_real <= among[:, k - 1]).any(1).double().mean(),
         "Your balls reach to the neighbour k + 1.": (to_real <= among[:, k + 1]).any(1).double().mean(),
         "That is the share of pairs; a fake counts once, however many balls hold it: any.": inside.double().mean(),
         "A fake need not lie in all balls; one is enough: any, not all.": inside.all(1).double().mean(),
-        "That is coverage: the share of balls that hold a fake. Precision is a share of fakes.": (
-            inside.any(0).double().mean()
-        ),
+        "That is coverage, the share of balls that hold a fake, not of fakes.": inside.any(0).double().mean(),
+        "That is a count: divide by the number of fakes.": inside.any(1).double().sum(),
         "That is recall: the balls belong to the reals here.": (to_real.T <= own).any(1).double().mean(),
         "That is density: how many balls hold a fake, over k.": inside.double().sum(1).mean() / k,
         "One radius for all: each ball has its own.": (to_real <= among[:, k].mean()).any(1).double().mean(),
@@ -72,8 +71,11 @@ def check_my_precision(my_precision) -> str:
         real = torch.randn(n, 3, generator=random, dtype=torch.float64)
         fake = 1.5 * torch.randn(m, 3, generator=random, dtype=torch.float64)
         right = metrics.precision_recall(real, fake, k).precision
-        answer = call(my_precision, torch.cdist(real, real), torch.cdist(fake, real), k)
-        answer = torch.as_tensor(answer, dtype=torch.float64)
+        try:
+            answer = torch.as_tensor(call(my_precision, torch.cdist(real, real), torch.cdist(fake, real), k)).double()
+        except RuntimeError as error:
+            require("infer output dtype" not in str(error), "A mean of True and False needs numbers: .double() first.")
+            raise
         require(answer.numel() == 1, f"Return one number, not {answer.numel()}.")
         if close(answer.reshape(()), right):
             continue
@@ -92,7 +94,7 @@ FINE = {
     1: "A mean over runs with its spread is what you want to see.",
     3: "float64 is right: sums of squares lose too much in float32.",
     4: "The kernel distance is unbiased, so a perfect generator falls below 0 half of the time.",
-    7: "0.97 is what a perfect generator gets with k = 5: 1 - 2^-5.",
+    7: "0.97 is what a perfect generator gets with k = 5 and equal numbers: 1 - 2^-5.",
     8: "0.63 is as good as real data here: the line says so itself.",
 }
 
@@ -100,13 +102,11 @@ FINE = {
 @exercise("9.3 Referee a report")
 def check_referee(my_lines) -> str:
     """The numbers of the three faulty lines."""
+    require(not isinstance(my_lines, str), "Give a list of numbers, such as [1, 2, 3], not a text.")
     answer = [my_lines] if isinstance(my_lines, int) else [int(line) for line in my_lines]
-    unknown = [line for line in answer if line not in FAULTS and line not in FINE]
-    require(not unknown, f"{unknown}: give numbers of lines, from 1 to 8.")
-    fine = [line for line in answer if line in FINE]
-    if fine:
-        raise Wrong(f"Line {fine[0]} is in order. {FINE[fine[0]]}")
+    for line in answer:
+        require(line in FAULTS | FINE, f"{line}: give numbers of lines, from 1 to 8.")
+        require(line in FAULTS, f"Line {line} is in order. {FINE.get(line)}")
     missed = [FAULTS[line] for line in FAULTS if line not in answer]
-    if missed:
-        raise Wrong(f"{3 - len(missed)} of 3. Compare line by line what the two had in common. Look at {missed[0]}")
+    require(not missed, f"{3 - len(missed)} of 3. Compare what the two had in common. Look at {''.join(missed[:1])}")
     return "All three. Each of them alone can turn the ranking round."

@@ -31,6 +31,13 @@ WRONG = {
         ("noisy copies", _zero("return pictures + 0.1 * torch.randn_like(pictures)"), "by the law"),
         ("without its mean", _zero("return pictures - pictures.mean(0)"), "The covariance is already right"),
         ("flattened", _zero("return 2 * pictures.mean(0).flatten() - pictures.flatten(1)"), "like those that you"),
+        ("clamped", _zero("return (2 * pictures.mean(0) - pictures).clamp(-1, 1)"), "Did you clamp"),
+        ("one mean for all pixels", _zero("return 2 * pictures.mean() - pictures"), "each pixel's own"),
+        (
+            "a mean over pixels",
+            _zero("return 2 * pictures.mean((1, 2, 3), keepdim=True) - pictures"),
+            "A mean over pixels",
+        ),
         ("divided by 0", _zero("return pictures / 0"), "NaN or infinite"),
     ],
     "check_my_precision": [
@@ -76,6 +83,8 @@ WRONG = {
             "Not the nearest real's ball alone",
         ),
         ("each fake's answer", _precision(RADII, "return (fake_to_real <= radii).any(1)"), "Return one number"),
+        ("a count", _precision(RADII, "return (fake_to_real <= radii).any(1).sum()"), "That is a count"),
+        ("a mean of bools", _precision(RADII, "return (fake_to_real <= radii).any(1).mean()"), ".double() first"),
         ("a guess", _precision("return 0.5"), "is right"),
     ],
     "check_referee": [
@@ -86,6 +95,7 @@ WRONG = {
         ("without the samples", "my_lines = [5, 6]", "the number of samples"),
         ("without the reference", "my_lines = [2, 6]", "by heart"),
         ("without the features", "my_lines = (2, 5)", "two scales"),
+        ("a text", "my_lines = '2, 5, 6'", "not a text"),
         ("a line that there is not", "my_lines = [2, 5, 9]", "from 1 to 8"),
     ],
 }
