@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from gan_edu.data.images import DATASETS, DataNotFound, Images, data_root
 
@@ -74,10 +75,7 @@ def spoken_digits(length: int = 4096) -> Images:
             f"the data set 'spoken_digits' was not found: there is no WAV file in {folder}; in {data_root()} run git "
             "clone https://github.com/Jakobovski/free-spoken-digit-dataset; 'vowels' works offline"
         )
-    sounds = torch.zeros(len(files), length)
-    for sound, file in zip(sounds, files, strict=True):
-        said = read_wav(file)[:length]
-        sound[: len(said)] = said
+    sounds = torch.stack([functional.pad(read_wav(file), (0, length))[:length] for file in files])
     sounds = 0.9 * sounds / sounds.abs().amax(1, keepdim=True).clamp(min=1e-4)
     return Images(sounds, torch.tensor([int(file.name[0]) for file in files]), tuple("0123456789"))
 

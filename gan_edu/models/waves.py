@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gan_edu.metrics import log_mel
 from gan_edu.models.checks import check_shape
 
 LOWEST, HIGHEST, RATE = 60.0, 500.0, 8000  # pitches that a voice can have, samples a second
@@ -68,25 +69,31 @@ class PhaseShuffle(nn.Module):
 
 
 class WaveDiscriminator(nn.Module):
-    """Maps sounds (N, length) to logits (N,): convolutions of stride 4 down to 16 places, shuffled in between.
+    """Maps sounds (N, length) to logits (N,), the sum of two: one hears the samples, the other sees the log-mel.
 
-    Source: Donahue et al. 2019 (WaveGAN), in small.
+    `ear`: convolutions of stride 4 down to 16 places, shuffled in between (Donahue et al. 2019, WaveGAN, in small).
+    `eye`: three of stride 2 over the picture, as D's of vocoders have them (Jang et al. 2021, UnivNet).
 
     Raises:
-        ValueError: the length is no 16 times a power of 4, or the sounds have another.
+        ValueError: the length is no 16 times a power of 4, or below 256, or the sounds have another.
     """
 
     def __init__(self, length: int = 1024, width: int = 16, shuffle: int = 2):
         super().__init__()
         self.length, depth = length, round(math.log(length / 16, 4))
-        if length != 16 * 4**depth:
-            raise ValueError(f"a sound must have 16 times a power of 4 samples, such as 1,024 or 4,096, not {length}")
+        if length != 16 * 4**depth or depth < 2:
+            raise ValueError(f"a sound must have 256, 1,024, 4,096 or 4 times more samples, not {length}")
         layers, maps = [nn.Unflatten(1, (1, length))], [1, *(width * 2**i for i in range(depth))]
         for i in range(depth):
             layers += [nn.Conv1d(maps[i], maps[i + 1], 16, stride=4, padding=6), nn.LeakyReLU(0.2)]
             layers += [PhaseShuffle(shuffle)] if i < depth - 1 else []
-        self.body = nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * maps[-1], 1), nn.Flatten(0))
+        self.ear = nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * maps[-1], 1), nn.Flatten(0))
+        layers = [nn.Unflatten(1, (1, -1))]
+        for before, after in ((1, width), (width, 2 * width), (2 * width, 4 * width)):
+            layers += [nn.Conv2d(before, after, 3, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        pool = nn.AdaptiveAvgPool2d((4, 2)), nn.Flatten()
+        self.eye = nn.Sequential(*layers, *pool, nn.Linear(32 * width, 1), nn.Flatten(0))
 
     def forward(self, sounds: Tensor) -> Tensor:
         check_shape(self, sounds, (self.length,))
-        return self.body(sounds)
+        return self.ear(sounds) + self.eye(log_mel(sounds))
