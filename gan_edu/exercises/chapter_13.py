@@ -11,8 +11,8 @@ FRAMES = 8
 
 def suspects() -> Tensor:
     """Three clips (3, 8, 1, 16, 16), one of them real; the two others are frames of real clips in another order."""
-    clips = data.moving_digits(3, seed=44).images
-    orders = torch.tensor([[3, 4, 5, 4, 3, 2, 3, 4], [5, 0, 3, 7, 1, 6, 2, 4], list(range(FRAMES))])
+    clips = data.moving_digits(3, seed=1).images  # the first seed whose first clip is far from walls in frames[2:5]
+    orders = torch.tensor([[3, 4, 3, 2, 3, 2, 3, 4], [5, 0, 3, 7, 1, 6, 2, 4], list(range(FRAMES))])
     return clips[torch.arange(3)[:, None], orders]
 
 
@@ -59,11 +59,11 @@ def check_forge(forge) -> str:
     require(made.shape == given.shape, "Return tracks (N, 8), as many as given.")
     require(made.isfinite().all(), "Some positions are NaN or infinite.")
     positions, pairs, triples = ((_histogram(made, k) - _histogram(real, k)).abs().sum() / 2 for k in (1, 2, 3))
-    steps = (made.diff(dim=1).abs().mean() - real.diff(dim=1).abs().mean()).item()
+    far, (steps, usual) = (made.diff(dim=1).abs() > 0.5).float().mean(), (x.diff().abs().mean() for x in (made, real))
     for wrong, hint in (
-        (positions > 0.05, "One frame is enough to tell yours: points are where real ones seldom are."),
-        (steps > 0.02, "Two frames are enough to tell yours: its steps are too long. Neighbours must stay neighbours."),
-        (steps < -0.02, "Two frames are enough to tell yours: its steps are too short. Does a frame stand still?"),
+        (positions > 0.05, f"One frame tells yours, {positions:.2f} apart: points lie elsewhere, or all in one place."),
+        (far > 0.01, f"Two frames tell yours: {far:.0%} of its steps are too long. Real ones end at 0.5."),
+        (steps < usual - 0.02, "Two frames tell yours: its steps are too short. Does a frame stand still?"),
         (pairs > 0.05, "The steps are as long as real ones, but they start at the wrong places: near a wall, say."),
         (triples < 0.045, "Too few of your triples differ for this check: let every track turn in mid-air."),
     ):

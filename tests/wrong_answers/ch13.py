@@ -43,6 +43,8 @@ WRONG = {
         ),
         ("each frame twice", _forge("return tracks[:, :4].repeat_interleave(2, dim=1)"), "too short"),
         ("noise", _forge("return 0.3 * torch.randn_like(tracks)"), "One frame"),
+        ("all in one place", _forge("return torch.zeros_like(tracks)"), "all in one place"),
+        ("real ones that tremble", _forge("return tracks + 0.02 * torch.randn_like(tracks)"), "end at 0.5"),
         ("a row too short", _forge("return tracks[:, :5]"), "(N, 8)"),
     ],
     "check_sick_videos": [
