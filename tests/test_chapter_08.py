@@ -80,8 +80,10 @@ def test_a_penalty_that_asks_for_slope_swings_as_its_law_says(chapter, weight):
     assert way[10_000:].abs().max().item() == pytest.approx(law, rel=0.02)
 
 
-def test_with_the_weight_of_the_paper_the_fake_rests_far_from_the_data(chapter):
-    assert chapter["two_numbers"](1, 10, steps=20_000)[-1].item() == pytest.approx(20, rel=0.02)
+def test_with_the_weight_of_the_paper_the_fake_goes_through_the_data_and_rests_far_from_them(chapter):
+    assert chapter["two_numbers"](1, 10, steps=20_000)[-1].item() == pytest.approx(-20, rel=0.02)
+    circle = chapter["two_numbers"](0, 0, most=1, steps=20_000)[-1000:]  # at most 1: it never comes to rest
+    assert circle.max().item() == pytest.approx(1, rel=0.02) == -circle.min().item()
     assert abs(chapter["two_numbers"](0, 0.5)[-1].item()) < 1e-3  # R1 comes home
 
 

@@ -44,6 +44,11 @@ WRONG = {
             "use cmath or a complex",
         ),
         (
+            "the arc cosine of math",
+            _of("turn = math.acos(1 - h**2 / 8)", "return complex(math.cos(turn), math.sin(turn)), 1j"),
+            "At h = 5 the eigenvalues are real: use cmath",
+        ),
+        (
             "the trace halved once too often",
             _of("half = 1 - h**2 / 16", "root = (half**2 - 1 + 0j) ** 0.5", "return half + root, half - root"),
             "the trace, must be",

@@ -44,6 +44,7 @@ WRONG = {
         ("mean over both", _lazy("gamma / 2 * every * slopes.square().mean()"), "a mean over both"),
         ("the sum", _lazy("gamma / 2 * every * slopes.square().sum()"), "not the sum"),
         ("of a mean", _lazy(output="D(x).mean()"), "divides it by the batch"),
+        ("of the probability", _lazy(output="D(x).sigmoid().sum()"), "Differentiate D's logits"),
         ("no graph", _lazy(graph="False"), "create_graph=True"),
         ("None between", _lazy(rest="None"), "not None"),
         (
@@ -73,6 +74,11 @@ WRONG = {
         ),
         ("the least", "def stretch(weight):\n    return torch.linalg.svdvals(weight)[-1]", "the least stretch"),
         ("all of them", "def stretch(weight):\n    return torch.linalg.svdvals(weight)", "one number"),
+        (
+            "never back",
+            STRETCH.format(rounds=100, value="(weight @ v).norm()").replace("weight.T @ (weight @ v)", "weight @ v"),
+            "go back by W.T",
+        ),
         ("too large", "def stretch(weight):\n    return weight.abs().sum()", "No vector is stretched by more"),
     ],
     "check_mended_losses": [
