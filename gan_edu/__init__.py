@@ -18,9 +18,9 @@ One module per idea; imports point one way, from the bottom of this list to its 
 ``playground``  the interactive explorers
 ``exercises``   one file per chapter, one checker per exercise, with hints
 
-``data``, ``models``, ``losses``, ``metrics`` and ``checkpoints`` know none of the others, ``train`` knows ``losses``
-and ``checkpoints``, ``accelerate`` knows ``train``, ``plots`` knows ``metrics`` at most. Importing ``gan_edu`` itself
-loads none of them: write ``from gan_edu import data, train``.
+``data``, ``losses`` and ``checkpoints`` know none of the others, ``models`` and ``metrics`` know ``data`` at most (how
+a sound is looked at), ``train`` knows ``losses`` and ``checkpoints``, ``accelerate`` knows ``train``, ``plots`` knows
+``metrics``. Importing ``gan_edu`` itself loads none of them: write ``from gan_edu import data, train``.
 On the command line: ``python -m gan_edu --help``.
 """
 

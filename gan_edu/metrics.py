@@ -5,13 +5,14 @@ are decides what is measured: pixels, or the features of a classifier, as FID an
 weights are a download; `train_classifier` makes a small stand-in for them in seconds, from the data themselves.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from gan_edu.data.sounds import log_mel, mel_bank  # noqa: F401  (how a sound is looked at: scores of sounds begin here)
 
 
 class Coverage(NamedTuple):
@@ -241,24 +242,6 @@ def centred(clips: Tensor) -> Tensor:
     to_middle[:, :, 2] = (2 * centroids(clips).flatten(0, 1) + 1) / edge - 1
     grid = functional.affine_grid(to_middle, frames.shape, align_corners=False)
     return functional.grid_sample(frames + 1, grid, align_corners=False) - 1
-
-
-def mel_bank(bands: int = 32, window: int = 256, rate: int = 8000) -> Tensor:
-    """Triangles that overlap, (bands, window / 2 + 1), from 50 Hz to half the rate, evenly spread as ears tell apart.
-
-    That is in mel, 2595 log10(1 + Hz / 700).
-    """
-    ends = torch.linspace(*(2595 * math.log10(1 + hertz / 700) for hertz in (50, rate / 2)), bands + 2)
-    low, middle, high = (700 * (10 ** (ends / 2595) - 1)).unfold(0, bands, 1)[..., None]
-    hertz = torch.linspace(0, rate / 2, window // 2 + 1)
-    return torch.minimum((hertz - low) / (middle - low), (high - hertz) / (high - middle)).clamp(min=0)
-
-
-def log_mel(sounds: Tensor, bands: int = 32, window: int = 256, hop: int = 64, rate: int = 8000) -> Tensor:
-    """The logarithm of how loud sounds (N, T) are in each band of `mel_bank`, over time: (N, bands, frames)."""
-    hann = torch.hann_window(window, device=sounds.device)
-    loud = torch.stft(sounds, window, hop, window=hann, return_complex=True).abs()
-    return (mel_bank(bands, window, rate).to(sounds) @ loud + 0.1).log()
 
 
 def periodicity(sounds: Tensor, low: float = 90.0, high: float = 220.0, rate: int = 8000) -> tuple[Tensor, Tensor]:

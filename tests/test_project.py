@@ -25,6 +25,8 @@ PACKAGE = sorted((ROOT / "gan_edu").rglob("*.py"))
 COMPUTES = {"data", "models", "losses", "metrics", "checkpoints", "train", "accelerate", "recipes", "dirac", "compare"}
 BASE = {name: set() for name in ("data", "models", "losses", "metrics", "checkpoints")}
 MAY_IMPORT = BASE | {
+    "models": {"data"},
+    "metrics": {"data"},
     "train": {"losses", "checkpoints"},
     "accelerate": {"data", "checkpoints", "train"},
     "plots": {"metrics"},

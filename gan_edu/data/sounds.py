@@ -80,6 +80,24 @@ def spoken_digits(length: int = 4096) -> Images:
     return Images(sounds, torch.tensor([int(file.name[0]) for file in files]), tuple("0123456789"))
 
 
+def mel_bank(bands: int = 32, window: int = 256, rate: int = RATE) -> Tensor:
+    """Triangles that overlap, (bands, window / 2 + 1), from 50 Hz to half the rate, evenly spread as ears tell apart.
+
+    That is in mel, 2595 log10(1 + Hz / 700).
+    """
+    ends = torch.linspace(*(2595 * math.log10(1 + hertz / 700) for hertz in (50, rate / 2)), bands + 2)
+    low, middle, high = (700 * (10 ** (ends / 2595) - 1)).unfold(0, bands, 1)[..., None]
+    hertz = torch.linspace(0, rate / 2, window // 2 + 1)
+    return torch.minimum((hertz - low) / (middle - low), (high - hertz) / (high - middle)).clamp(min=0)
+
+
+def log_mel(sounds: Tensor, bands: int = 32, window: int = 256, hop: int = 64, rate: int = RATE) -> Tensor:
+    """The logarithm of how loud sounds (N, T) are in each band of `mel_bank`, over time: (N, bands, frames)."""
+    hann = torch.hann_window(window, device=sounds.device)
+    loud = torch.stft(sounds, window, hop, window=hann, return_complex=True).abs()
+    return (mel_bank(bands, window, rate).to(sounds) @ loud + 0.1).log()
+
+
 def read_wav(path: str | Path) -> Tensor:
     """The sound (T,) in a WAV file. Raises ValueError unless it is one channel of 16 bits, RATE a second."""
     try:

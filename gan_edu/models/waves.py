@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gan_edu.metrics import log_mel
+from gan_edu.data.sounds import RATE, log_mel
 from gan_edu.models.checks import check_shape
 
-LOWEST, HIGHEST, RATE = 60.0, 500.0, 8000  # pitches that a voice can have, samples a second
+LOWEST, HIGHEST = 60.0, 500.0  # pitches that a voice can have, in Hz
 TAPS, FRAME = 128, 1024  # numbers in a filter; samples in which the mouth stays as it is
 
 
