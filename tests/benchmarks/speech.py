@@ -239,10 +239,11 @@ def of_vocoder(name: str, seed: int, steps: int, judge: Judge, tones: TonesJudge
 # --- spoken digits ----------------------------------------------------------------------------------------------------
 
 
-def of_digits(seed: int, steps: int, judge: Judge, folder: Path) -> dict:
+def of_digits(spoken: data.Images, seed: int, judge: Judge, folder: Path) -> dict:
     """The scores of 1,000 sounds from noise, and six of them as WAV files beside six recordings."""
-    gan, batches = recipes.pictures(data.spoken_digits(), recipes.SOUNDS, seed, "cpu")
-    reporting.whole(train.train(gan, batches, steps, final_rate=recipes.FINAL_RATE, progress=False))
+    recipe = recipes.suits(spoken)
+    gan, batches = recipes.pictures(spoken, recipe, seed, "cpu")
+    reporting.whole(train.train(gan, batches, recipe.steps, final_rate=recipes.FINAL_RATE, progress=False))
     torch.manual_seed(1)
     samples = gan.sample(JUDGED)
     if seed == 0:
@@ -256,7 +257,7 @@ def main(arguments: list[str]) -> None:
     parser = reporting.parser(__doc__)
     parser.add_argument("--out", type=Path, default=Path("figures/speech.json"))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=recipes.SOUNDS.steps, help="of a GAN for sounds")
+    parser.add_argument("--steps", type=int, default=recipes.SOUNDS.steps, help="of a GAN for vowels")
     parser.add_argument("--vocoder-steps", type=int, default=3000)
     parser.add_argument("--only", default="", help="of one kind of run: vowels, vocoder or digits")
     options = parser.parse_args(arguments)
@@ -291,7 +292,7 @@ def main(arguments: list[str]) -> None:
         fresh = spoken.images[kept[JUDGED : 2 * JUDGED]]
         against |= {"digits": judge(fresh), "digits noise": judge(mean_noise(fresh))}
         for seed in range(options.seeds):
-            run("digits", "people", seed, partial(of_digits, seed, options.steps, judge, options.out.parent))
+            run("digits", "people", seed, partial(of_digits, spoken, seed, judge, options.out.parent))
 
 
 if __name__ == "__main__":
