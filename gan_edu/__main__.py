@@ -148,9 +148,8 @@ def _run(options, images, device) -> int:
     # A run goes on by its own recipe, also where it was another device's.
     fresh = recipes.suits(images, device)._replace(conditional=options.conditional)
     recipe = options.recipe = saved.get("recipe") or fresh
-    tiny = recipe.pair != recipes.FAST.pair
-    alone = tiny and images.images[0].numel() < 1000  # on more than one thread, networks this small only lose time
-    torch.set_num_threads(saved.get("threads", 1 if alone else torch.get_num_threads()))  # sums of others are others
+    tiny = recipe.pair != recipes.FAST.pair  # one thread, because on more, networks this small only lose time
+    torch.set_num_threads(saved.get("threads", 1 if tiny else torch.get_num_threads()))  # sums of others are others
     seed = saved.get("seed", 0) if options.seed is None else options.seed
     gan, batches = recipes.pictures(images, recipe, seed, device)
     every = torch.arange(1000, device=gan.device) % max(1, len(images.classes))  # class in turn

@@ -114,7 +114,7 @@ RECIPES = {
     28: Recipe(steps=900, g_width=16, d_width=16, r1_weight=1.0, d_rate=4e-3, ema=0.99),
 }
 VOICE = {"latent_dim": 16, "batch_size": 32, "ema": 0.99, "ema_warmup": True, "pair": "sounds"}
-SOUNDS = Recipe(steps=5000, g_width=128, d_width=16, r1_weight=0.4, g_rate=2e-3, d_rate=2e-3, **VOICE)
+SOUNDS = Recipe(steps=3500, g_width=128, d_width=16, r1_weight=0.4, g_rate=2e-3, d_rate=2e-3, **VOICE)
 DICE = {"latent_dim": 0, "ema": 0.99, "ema_warmup": True, "pair": "strings", "likelihood": 1.0}
 STRINGS = Recipe(steps=2000, g_width=64, d_width=64, r1_weight=0.05, g_rate=4e-3, d_rate=4e-3, **DICE)
 # The fast pair of chapter 06, for images of 28x28 and 32x32:
@@ -150,7 +150,7 @@ def suits(images: Images, device: torch.device | str = "cpu") -> Recipe:
     """The recipe for data of this shape."""
     axes, size = images.images.ndim, images.images.shape[-1]
     if axes == 2:
-        return SOUNDS._replace(steps=SOUNDS.steps * 2048 // max(size, 2048))  # those of long sounds take longer
+        return SOUNDS._replace(steps=SOUNDS.steps * 1280 // max(size, 1280))  # those of long sounds take longer
     return STRINGS if axes == 3 else RECIPES[size] if size <= 16 else fast(device)
 
 
