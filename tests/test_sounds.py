@@ -195,6 +195,23 @@ def test_shapes_are_checked_and_longer_sounds_have_more_layers():
     sounds.sum().backward()
 
 
+def test_the_eye_of_d_sees_pictures_alone_and_its_ear_hears_samples():
+    """The other sign leaves the log-mel as it is, so only the ear can notice it; the loudness of a band both notice."""
+    torch.manual_seed(0)
+    discriminator, sounds = models.WaveDiscriminator(shuffle=0), data.vowels(4).images
+
+    def eye(x):
+        return discriminator.eye(metrics.log_mel(x))
+
+    with torch.no_grad():
+        assert torch.allclose(eye(-sounds), eye(sounds), atol=1e-5)
+        heard = discriminator.ear(-sounds) - discriminator.ear(sounds)
+        assert (
+            torch.allclose(discriminator(-sounds) - discriminator(sounds), heard, atol=1e-5) and heard.abs().min() > 0
+        )
+        assert (eye(0.5 * sounds) - eye(sounds)).abs().min() > 1e-4
+
+
 # --- to see and to hear -----------------------------------------------------------------------------------------------
 
 
