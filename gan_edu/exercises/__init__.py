@@ -19,7 +19,7 @@ from gan_edu.exercises.chapter_07 import (
     check_sick_games,
     sick_game,
 )
-from gan_edu.exercises.chapter_08 import check_lazy_r1, check_mended_losses, check_stretch, leaky_losses
+from gan_edu.exercises.chapter_08 import check_lazy_r1, check_mended_losses, check_stretch
 from gan_edu.exercises.chapter_09 import check_my_precision, check_referee, check_zero_distance, frauds
 from gan_edu.exercises.chapter_10 import check_four_patients, check_mended_cost, check_spread
 from gan_edu.exercises.chapter_11 import check_blind_layers, check_class_logits, check_invert

@@ -86,13 +86,6 @@ def check_stretch(stretch) -> str:
     return "Spectral norm divides each layer by this number; PyTorch makes one round a step."
 
 
-def leaky_losses(G, D, augment, real, noise):
-    """D's loss and G's, (d_loss, g_loss), with an augmentation that leaks."""
-    fake = G(noise)
-    d_loss = softplus(-D(augment(real))).mean() + softplus(D(fake.detach())).mean()
-    return d_loss, softplus(-D(fake)).mean()
-
-
 @exercise("8.3 Find the leak")
 def check_mended_losses(mended_losses) -> str:
     """Whatever reaches D is augmented, in both losses, and G's gradient flows through it."""
