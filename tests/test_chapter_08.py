@@ -22,12 +22,21 @@ def script():
 
 @pytest.fixture(scope="module")
 def chapter():
-    """What the chapter's cells define: imports, functions, classes, and the values that make no run."""
+    return _names("08_taming_the_game")
+
+
+@pytest.fixture(scope="module")
+def deeper():
+    return _names("deeper/08_remedies_over_seeds")
+
+
+def _names(notebook):
+    """What the notebook's cells define: imports, functions, classes, and the values that make no run."""
     names = {}
-    for cell in read_notebook(ROOT / "notebooks" / "08_taming_the_game.ipynb").cells:
+    for cell in read_notebook(ROOT / "notebooks" / f"{notebook}.ipynb").cells:
         if cell.cell_type == "code" and "exercise" not in cell.metadata.get("tags", []):
             nodes = [node for node in ast.parse(cell.source).body if _defines(node)]
-            exec(compile(ast.Module(nodes, []), "chapter 08", "exec"), names)
+            exec(compile(ast.Module(nodes, []), notebook, "exec"), names)
     return names
 
 
@@ -73,18 +82,18 @@ def test_the_chapter_looks_through_the_glass_of_the_script(chapter, script):
 
 
 @pytest.mark.parametrize("weight", (0.05, 0.3, 0.8))
-def test_a_penalty_that_asks_for_slope_swings_as_its_law_says(chapter, weight):
-    way = chapter["two_numbers"](1, weight, steps=20_000)
+def test_a_penalty_that_asks_for_slope_swings_as_its_law_says(deeper, weight):
+    way = deeper["two_numbers"](1, weight, steps=20_000)
     rho = math.exp(-math.pi * weight / math.sqrt(1 - weight**2))
     law = 2 * weight * (1 + rho) / (1 - rho)
     assert way[10_000:].abs().max().item() == pytest.approx(law, rel=0.02)
 
 
-def test_with_the_weight_of_the_paper_the_fake_goes_through_the_data_and_rests_far_from_them(chapter):
-    assert chapter["two_numbers"](1, 10, steps=20_000)[-1].item() == pytest.approx(-20, rel=0.02)
-    circle = chapter["two_numbers"](0, 0, most=1, steps=20_000)[-1000:]  # at most 1: it never comes to rest
+def test_with_the_weight_of_the_paper_the_fake_goes_through_the_data_and_rests_far_from_them(deeper):
+    assert deeper["two_numbers"](1, 10, steps=20_000)[-1].item() == pytest.approx(-20, rel=0.02)
+    circle = deeper["two_numbers"](0, 0, most=1, steps=20_000)[-1000:]  # at most 1: it never comes to rest
     assert circle.max().item() == pytest.approx(1, rel=0.02) == -circle.min().item()
-    assert abs(chapter["two_numbers"](0, 0.5)[-1].item()) < 1e-3  # R1 comes home
+    assert abs(deeper["two_numbers"](0, 0.5)[-1].item()) < 1e-3  # R1 comes home
 
 
 def test_the_plain_game_fails_and_the_tame_one_does_not(played):

@@ -1,4 +1,4 @@
-"""The exercises of chapter 08: a lazy penalty by hand, a layer's largest stretch, an augmentation that leaks."""
+"""The exercises of chapter 08: a lazy penalty by hand, an augmentation that leaks, a layer's largest stretch."""
 
 import math
 
@@ -56,37 +56,7 @@ def check_lazy_r1(lazy_r1) -> str:
     return "The same push on average, for a fraction of the price."
 
 
-@exercise("8.2 How far can a layer stretch?")
-def check_stretch(stretch) -> str:
-    """The largest singular value, of tall, wide and square matrices."""
-    torch.manual_seed(0)  # the answer's own first vector is no luck
-    for seed, shape in enumerate(((64, 2), (64, 64), (1, 64), (8, 30))):
-        weight = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-        try:
-            answer = call(stretch, weight.clone())
-        except RuntimeError as error:
-            raise Wrong(f"{error}. v has weight.shape[1] numbers, W v weight.shape[0]: go back by W.T.") from None
-        require(torch.as_tensor(answer).numel() == 1, "Return one number.")
-        values, found = torch.linalg.svdvals(weight), _number(answer)
-        right = values[0].item()
-        require(math.isfinite(found), "It is not finite: divide the vector by its length in each round.")
-        mistakes = {
-            "That is its square: |W^T W v| grows by it twice. Take the length of W v once.": right**2,
-            "That is the root of the sum of all squares, which no single vector reaches.": values.norm().item(),
-            "That is the largest entry; a vector may use many entries at once.": weight.abs().max().item(),
-            "That is the least stretch, or an average one: go on until the vector turns no more.": values[-1].item(),
-            "That is 1, the length that you have just divided by: return the length of W v, with v of length 1.": 1.0,
-        }
-        for hint, mistake in mistakes.items():
-            require(not close(found, mistake, 1e-3) or close(right, mistake, 1e-3), hint)
-        unit = "Or is v's length not 1? v / v.norm()"
-        require(found < right * 1.01, f"No vector is stretched by more than {right:.3f}; yours is {found:.3f}. {unit}")
-        few = f"{found:.3f} for a {shape[0]}x{shape[1]} matrix; {right:.3f} is possible. More rounds? {unit}"
-        require(found > right * 0.99, few)
-    return "Spectral norm divides each layer by this number; PyTorch makes one round a step."
-
-
-@exercise("8.3 Find the leak")
+@exercise("8.2 Find the leak")
 def check_mended_losses(mended_losses) -> str:
     """Whatever reaches D is augmented, in both losses, and G's gradient flows through it."""
     torch.manual_seed(0)
@@ -123,3 +93,33 @@ def check_mended_losses(mended_losses) -> str:
     same = torch.allclose(way, *torch.autograd.grad(for_g[1], g.weight), rtol=1e-3, atol=1e-6)
     require(same, "G's gradient does not go through `augment` as it should.")
     return "What D sees is augmented, always; and G learns through it."
+
+
+@exercise("8.3 How far can a layer stretch?")
+def check_stretch(stretch) -> str:
+    """The largest singular value, of tall, wide and square matrices."""
+    torch.manual_seed(0)  # the answer's own first vector is no luck
+    for seed, shape in enumerate(((64, 2), (64, 64), (1, 64), (8, 30))):
+        weight = torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+        try:
+            answer = call(stretch, weight.clone())
+        except RuntimeError as error:
+            raise Wrong(f"{error}. v has weight.shape[1] numbers, W v weight.shape[0]: go back by W.T.") from None
+        require(torch.as_tensor(answer).numel() == 1, "Return one number.")
+        values, found = torch.linalg.svdvals(weight), _number(answer)
+        right = values[0].item()
+        require(math.isfinite(found), "It is not finite: divide the vector by its length in each round.")
+        mistakes = {
+            "That is its square: |W^T W v| grows by it twice. Take the length of W v once.": right**2,
+            "That is the root of the sum of all squares, which no single vector reaches.": values.norm().item(),
+            "That is the largest entry; a vector may use many entries at once.": weight.abs().max().item(),
+            "That is the least stretch, or an average one: go on until the vector turns no more.": values[-1].item(),
+            "That is 1, the length that you have just divided by: return the length of W v, with v of length 1.": 1.0,
+        }
+        for hint, mistake in mistakes.items():
+            require(not close(found, mistake, 1e-3) or close(right, mistake, 1e-3), hint)
+        unit = "Or is v's length not 1? v / v.norm()"
+        require(found < right * 1.01, f"No vector is stretched by more than {right:.3f}; yours is {found:.3f}. {unit}")
+        few = f"{found:.3f} for a {shape[0]}x{shape[1]} matrix; {right:.3f} is possible. More rounds? {unit}"
+        require(found > right * 0.99, few)
+    return "Spectral norm divides each layer by this number; PyTorch makes one round a step."
