@@ -62,9 +62,9 @@ def check_forge(forge) -> str:
     far, (steps, usual) = (made.diff(dim=1).abs() > 0.5).float().mean(), (x.diff().abs().mean() for x in (made, real))
     for wrong, hint in (
         (positions > 0.05, f"One frame tells yours, {positions:.2f} apart: points lie elsewhere, or all in one place."),
-        (far > 0.01, f"Two frames tell yours: {far:.0%} of its steps are too long. Real ones end at 0.5."),
-        (steps < usual - 0.02, "Two frames tell yours: its steps are too short. Does a frame stand still?"),
-        (pairs > 0.05, "The steps are as long as real ones, but they start at the wrong places: near a wall, say."),
+        (far > 0.01, f"Two frames tell yours: {far:.0%} of its moves are too long. Real ones end at 0.5."),
+        (steps < usual - 0.02, "Two frames tell yours: its moves are too short. Does a frame stand still?"),
+        (pairs > 0.05, "The moves are as long as real ones, but they start at the wrong places: near a wall, say."),
         (triples < 0.045, "Too few of your triples differ for this check: let every track turn in mid-air."),
     ):
         require(not wrong, hint)
@@ -72,7 +72,7 @@ def check_forge(forge) -> str:
 
 
 SIGNS = {
-    "frames placed at random": "each frame is a good picture, it is one digit; but how far does it go in one frame?",
+    "frames placed at random": "it is one good digit; but how far does it go in one frame, and which way in the next?",
     "blurred content": "it moves as it should. Would you know what it is, if you saw one frame?",
     "content drawn anew": "the place moves as it should. Is it the same digit all the time?",
     "one motion for all": "each clip alone is perfect. Compare the clips with each other.",
@@ -84,13 +84,12 @@ def sick_clips() -> Tensor:
     """Clips of four patients, three of each, (4, 3, 8, 1, 16, 16), made by hand from real digits."""
     random = torch.Generator().manual_seed(6)
     digits, tracks = data.digits().images[:200], data.bouncing(3, FRAMES, 2, random)
-    chosen = digits[torch.randint(200, (3,), generator=random)]
-    anew = digits[torch.randint(200, (3, FRAMES), generator=random)]
-    frames = torch.stack([data.place(part, tracks[:, i : i + 1], 16) for i, part in enumerate(anew.unbind(1))], 1)
-    smeared = torch.nn.functional.avg_pool2d(anew[:, 0] + 0.3 * anew[:, 1:4].mean(1), 5, 1, 2).clamp(-1, 1)
-    nowhere = 2 * torch.rand(3, FRAMES, 2, generator=random) - 1
+    chosen, other, third = digits[torch.randint(200, (3, 3), generator=random)]
+    nowhere = torch.rand(3, FRAMES, 2, generator=random) - 0.5  # not far: a jump is hardly longer than a real move
+    halves = [data.place(part, at, 16) for part, at in ((chosen, tracks[:, :4]), (other, tracks[:, 4:]))]
+    smeared = (1.5 * torch.nn.functional.avg_pool2d(third + 1, 3, 1, 1) - 1).clamp(max=1)
     others = ((chosen, tracks[:1].expand(3, -1, -1)), (smeared, tracks), (chosen, nowhere))
-    return torch.stack([frames.squeeze(2), *(data.place(part, at, 16) for part, at in others)])
+    return torch.stack([torch.cat(halves, dim=1), *(data.place(part, at, 16) for part, at in others)])
 
 
 @exercise("13.3 Four sick videos")

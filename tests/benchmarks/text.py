@@ -123,7 +123,7 @@ def judged(q: Tensor) -> dict:
     return {"right": q.sum().item(), "kl": metrics.kl_divergence(p, q), "number": number, "lost": lost}
 
 
-WAYS = {"straight-through": 0.3, "REINFORCE": None, "likelihood": None}  # with the softness
+WAYS = {"straight-through": 1.0, "straight-through 0.3": 0.3, "REINFORCE": None, "likelihood": None}  # the softness
 
 
 def of_language(name: str, seed: int, steps: int) -> dict:
