@@ -35,6 +35,7 @@ def check_lazy_r1(lazy_r1) -> str:
         "Count it `every` times: it is left out in all the other steps.": right / every,
         "R1 is gamma / 2 times the mean square: the half is missing.": 2 * right,
         "Square the slope's length, |grad D|^2: you took the length itself.": right / squared * length,
+        "Square each length before you take the mean.": right / squared * length**2,
         "Sum over x's coordinates, then take the mean over the batch: yours is a mean over both.": right / 2,
         "Take the mean over the batch, not the sum.": right * len(real),
         "Differentiate the sum of D(real), not its mean: that divides it by the batch.": right / len(real) ** 2,
@@ -62,9 +63,9 @@ def check_mended_losses(mended_losses) -> str:
     torch.manual_seed(0)
     d, real, noise = models.MLPDiscriminator(), torch.randn(64, 2), torch.randn(64, 2)
     d.net[-1].weight.data.mul_(20)
-    shift = torch.tensor([0.7, -0.4])  # an augmentation without dice, so that losses can be compared
-    g = nn.Linear(2, 2)
-    see = [lambda x: x, lambda x: 1.5 * x + shift, lambda x: 1.5 * (1.5 * x + shift) + shift]  # augmented how often
+    g, once = nn.Linear(2, 2), nn.Linear(2, 2).requires_grad_(False)  # an augmentation without dice: losses compare
+    once.weight.data, once.bias.data = 1.5 * torch.eye(2), torch.tensor([0.7, -0.4])
+    see = [nn.Identity(), once, nn.Sequential(once, once)]  # augmented how often
     answer = call(mended_losses, g, d, see[1], real, noise)
     require(isinstance(answer, list | tuple) and len(answer) == 2, "Return two losses, (d_loss, g_loss).")
     d_loss, g_loss = answer
