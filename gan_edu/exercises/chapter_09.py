@@ -30,7 +30,8 @@ def check_zero_distance(zero_distance) -> str:
             says = "The means differ" if means > 1e-4 else "The means agree, the covariances do not"
             parts = f"{says}: the distance is {means:.3g} from the means and {rest:.3g} from the covariances."
             require(rest > 1e-4, f"{parts} The covariance is already right. Bring back the mean, each pixel's own.")
-            require(made.abs().max() != 1, f"{parts} Did you clamp? Pixels may leave [-1, 1] here.")
+            clamped = (made[:1] - (2 * seen.mean(0) - seen).clamp(-1, 1)[:1]).abs().max() < 1e-4
+            require(not clamped, f"{parts} Did you clamp? Pixels may leave [-1, 1] here.")
             per_picture = made.shape == seen.shape and (made + seen).flatten(1).std(1).max() < 1e-4
             require(not per_picture, f"{parts} A mean over pixels? Take it over the pictures: .mean(0).")
             raise Wrong(parts + " Small: random draws wobble around what you asked for, by the law." * (distance < 1))
@@ -82,7 +83,9 @@ def check_my_precision(my_precision) -> str:
         for hint, mistake in _shares(real, fake, k).items():
             require(not close(answer.reshape(()), mistake), hint)
         raise Wrong(f"With {n} reals, {m} fakes and k = {k} yours is {answer.item():.3f}, and {right:.3f} is right.")
-    return "With <= a fake on a ball's edge counts, with < not: the deeper notebook shows where that matters."
+    edge = call(my_precision, torch.tensor([[0.0, 2.0], [2.0, 0.0]]), torch.tensor([[2.0, 4.0]]), 1)  # just reached
+    require(edge == 1, "All right but for a fake on a ball's edge: it counts as inside, so <= and not <.")
+    return "With <= a fake on a ball's edge counts: the deeper notebook shows where that matters."
 
 
 FAULTS = {  # line of the report: why it is a mistake

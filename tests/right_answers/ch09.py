@@ -54,11 +54,11 @@ def my_precision(real_to_real, fake_to_real, k):
 """,
         ),
         (
-            "topk, and strictly inside",
+            "topk",
             """
 def my_precision(real_to_real, fake_to_real, k):
     radii = real_to_real.topk(k + 1, largest=False).values.max(dim=1).values
-    return (fake_to_real < radii[None]).any(1).float().mean().item()
+    return (fake_to_real <= radii[None]).any(1).float().mean().item()
 """,
         ),
         (

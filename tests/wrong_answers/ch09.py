@@ -57,6 +57,7 @@ WRONG = {
             ),
             "neighbour k + 1",
         ),
+        ("strictly", _precision(RADII, "return (fake_to_real < radii).any(1).double().mean()"), "on a ball's edge"),
         ("pairs", _precision(RADII, "return (fake_to_real <= radii).double().mean()"), "share of pairs"),
         ("all", _precision(RADII, "return (fake_to_real <= radii).all(1).double().mean()"), "any, not all"),
         ("coverage", _precision(RADII, "return (fake_to_real <= radii).any(0).double().mean()"), "That is coverage"),
