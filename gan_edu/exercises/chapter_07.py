@@ -52,7 +52,9 @@ def check_eigenvalues_in_turns(eigenvalues_in_turns) -> str:
         }
         for hint, mistake in mistakes.items():
             require(not _same(answer, mistake.to(torch.complex128)), hint)
-        require(abs(answer.prod() - 1) < 1e-3, f"Their product is {answer.prod():.3g}, and must be 1, the determinant.")
+        det = answer.prod()
+        far = f"Their product is {det.abs():.3g} in size, and must be 1, the determinant. (h = {h:g})"
+        require(abs(det - 1) < 1e-3, far)
         raise Wrong(f"Their product is 1, but their sum, the trace, must be 2 - h^2 / 4. (h = {h:g})")
     return "On the unit circle up to h = 4; beyond, one of them leaves it."
 
@@ -79,7 +81,7 @@ def check_critical_gamma(critical_gamma) -> str:
         if not close(answer, 1 - h / 4, 5e-3):
             size, best = (dirac.eigenvalues(dirac.Rules(rate=h, gamma=g))[0].abs() for g in (answer, 1 - h / 4))
             raise Wrong(f"At h = {h:g} your {answer:.3g} gives |z| = {size:.3f}; {best:.3f} is possible.")
-    return "Both eigenvalues meet at 1 - h/2: less penalty still turns, more of it crawls."
+    return "At gamma = 1 - h/4 both eigenvalues are 1 - h/2: less penalty still turns, more of it crawls."
 
 
 WORDS = ("order", "momentum", "loss", "strong", "weak", "rate")
