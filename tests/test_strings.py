@@ -50,8 +50,9 @@ def test_one_hots_and_strings_are_each_other():
     junk = data.encode(["a()"], data.BRACKETS, 6)
     junk[0, 5] = torch.eye(4)[1]  # a bracket behind the end
     assert data.decode(junk, data.BRACKETS) == ["a()"]
-    with pytest.raises(ValueError):
-        data.encode(["b"], data.BRACKETS, 6)
+    for wrong in ("b", "aaaaaaa"):
+        with pytest.raises(ValueError, match=f"'{wrong}': at most 6 letters"):
+            data.encode(["a", wrong], data.BRACKETS, 6)
 
 
 def test_colour_names_come_with_their_colours():

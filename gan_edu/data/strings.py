@@ -5,7 +5,7 @@ its last letter comes END, to the end. An alphabet is a string of letters that b
 """
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -21,8 +21,10 @@ BRACKETS = END + "()a"
 LONGEST, MOST = 24, 10**8  # letters of a line; numbers in all one-hots of a text
 
 
-def encode(strings: Iterable[str], alphabet: Sequence[str], length: int) -> Tensor:
-    """The one-hots (N, length, letters) of strings. Raises ValueError for one with other letters."""
+def encode(strings: Sequence[str], alphabet: Sequence[str], length: int) -> Tensor:
+    """The one-hots (N, length, letters) of strings. Raises ValueError for one with other letters, or with more."""
+    if wrong := [string for string in strings if len(string) > length or set(string) - set(alphabet)]:
+        raise ValueError(f"{wrong[0]!r}: at most {length} letters, each one of {''.join(alphabet[1:])!r}")
     rows = [[alphabet.index(letter) for letter in string.ljust(length, END)] for string in strings]
     return functional.one_hot(torch.tensor(rows), len(alphabet)).float()
 
@@ -40,8 +42,7 @@ def is_balanced(string: str) -> bool:
 
 def balanced(length: int = 6) -> list[str]:
     """All balanced strings of 1 to `length` letters out of ( ) a, short ones first: 88 where it is 6."""
-    every = ("".join(letters) for n in range(1, length + 1) for letters in product("()a", repeat=n))
-    return [string for string in every if is_balanced(string)]
+    return [s for n in range(1, length + 1) for s in map("".join, product("()a", repeat=n)) if is_balanced(s)]
 
 
 def brackets(length: int = 6) -> Images:
@@ -72,8 +73,7 @@ def text_lines(path: str | Path, longest: int = LONGEST) -> Images:
     alphabet, length = END + "".join(sorted(set("".join(lines)))), max(map(len, lines))
     if len(lines) > (most := MOST // (length * len(alphabet))):
         warnings.warn(f"memory holds {most:,} of the {len(lines):,} lines: others are left out", stacklevel=2)
-    chosen = lines[:: -(-len(lines) // most)]
-    return Images(encode(chosen, alphabet, length), None, tuple(alphabet))
+    return Images(encode(lines[:: -(-len(lines) // most)], alphabet, length), None, tuple(alphabet))
 
 
 def colour_names(longest: int = 16) -> tuple[list[str], Tensor]:

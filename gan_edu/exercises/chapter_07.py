@@ -38,6 +38,7 @@ def check_eigenvalues_in_turns(eigenvalues_in_turns) -> str:
         right, turn = _in_turns(h / 2), torch.tensor([0.5j, -0.5j]) * h
         if _same(answer, right):
             continue
+        beyond = 1 - h**2 / 8 + abs((1 - h**2 / 8) ** 2 - 1) ** 0.5 * torch.tensor([1j, -1j])
         mistakes = {
             "Those belong to the step at once, I + h J. In turns G multiplies the psi that D has moved.": 1 + turn,
             "That is h J, the wish; the step adds it to where the players stand.": turn,
@@ -49,6 +50,7 @@ def check_eigenvalues_in_turns(eigenvalues_in_turns) -> str:
             "Those are half-steps: each player moves by h once in a step.": _in_turns(h / 4),
             "Those are the sizes |z|; the eigenvalues themselves are asked for.": right.abs(),
             "Those are the real parts alone, half the trace: the root is missing.": torch.full((2,), 1 - h**2 / 8),
+            "That is right up to h = 4 only; beyond, the root is real.": beyond,
         }
         for hint, mistake in mistakes.items():
             require(not _same(answer, mistake.to(torch.complex128)), hint)

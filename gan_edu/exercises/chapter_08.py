@@ -14,11 +14,14 @@ def _number(answer) -> float:
     return float(answer.detach()) if isinstance(answer, torch.Tensor) else float(answer)
 
 
+NEEDS = "`real` has no gradient yet: x = real.clone().requires_grad_(True), and differentiate D(x) by x."
+
+
 @exercise("8.1 A lazy penalty, by hand")
 def check_lazy_r1(lazy_r1) -> str:
     """gamma / 2 * every * E |grad D|^2 where the step is due, 0 where it is not; with a graph back to D's weights."""
     torch.manual_seed(0)
-    d, real, gamma, every = models.MLPDiscriminator(), torch.randn(32, 2), 0.6, 8
+    d, real, gamma, every, asked = models.MLPDiscriminator(), torch.randn(32, 2), 0.6, 8, []
     x = real.clone().requires_grad_(True)
     (slopes,) = torch.autograd.grad(d(x).sum(), x)
     squared, length = slopes.square().sum(1).mean().item(), slopes.norm(dim=1).mean().item()
@@ -26,8 +29,7 @@ def check_lazy_r1(lazy_r1) -> str:
     try:
         term = call(lazy_r1, d, real, gamma, 16, every)
     except RuntimeError as error:
-        needs = "`real` has no gradient yet: x = real.clone().requires_grad_(True), and differentiate D(x) by x."
-        raise (Wrong(needs) if "does not require grad" in str(error) else error) from None
+        raise (Wrong(NEEDS) if "does not require grad" in str(error) else error) from None
     require(torch.as_tensor(term).numel() == 1, "Return one number: the mean over the batch.")
     found = _number(term)
     mistakes = {
@@ -50,9 +52,11 @@ def check_lazy_r1(lazy_r1) -> str:
     got, expected = (torch.autograd.grad(loss, list(d.parameters()), allow_unused=True) for loss in both)
     pairs = [(a, b) for a, b in zip(got, expected, strict=True) if b is not None and b.abs().max() > 0]
     require(all(a is not None and torch.allclose(a, b, rtol=1e-3, atol=1e-6) for a, b in pairs), graph)
+    d.register_forward_hook(lambda *_: asked.append(1))
     for n in (1, 4, 7, 9):
         rest = lazy_r1(d, real, gamma, n, every)
         require(rest is not None and not _number(rest), f"Step {n} is not due when every is 8: return 0, not {rest}.")
+    require(not asked, "Right, but not lazy: you ask D for slopes in steps that are not due. Return 0 before that.")
     require(close(lazy_r1(d, real, gamma, 5, 1), right / every, 1e-3 * right), "With every = 1 each step counts once.")
     return "The same push on average, for a fraction of the price."
 

@@ -6,13 +6,11 @@ from torch import Tensor
 from gan_edu import data
 from gan_edu.exercises.core import call, exercise, require, require_diagnoses
 
-FRAMES = 8
-
 
 def suspects() -> Tensor:
     """Three clips (3, 8, 1, 16, 16), one of them real; the two others are frames of real clips in another order."""
     clips = data.moving_digits(3, seed=1).images  # the first seed whose first clip is far from walls in frames[2:5]
-    orders = torch.tensor([[3, 4, 3, 2, 3, 2, 3, 4], [5, 0, 3, 7, 1, 6, 2, 4], list(range(FRAMES))])
+    orders = torch.tensor([[3, 4, 3, 2, 3, 2, 3, 4], [5, 0, 3, 7, 1, 6, 2, 4], list(range(8))])
     return clips[torch.arange(3)[:, None], orders]
 
 
@@ -26,7 +24,8 @@ def check_windows(windows) -> str:
             found = torch.as_tensor(call(windows, tracks.clone(), k))
         except (RuntimeError, IndexError, ValueError) as error:
             require("only one element" not in str(error), "Stack the windows into one tensor: torch.stack, dim=1.")
-            require(frames == FRAMES, f"{where} it stopped ({error}). T is not always 8: ask tracks.shape.")
+            require(frames == 8, f"{where} it stopped ({error}). T is not always 8: ask tracks.shape.")
+            require("equal size" not in str(error), "Cut along axis 1, not along the tracks: tracks[:, t : t + k].")
             raise
         shape, wanted = tuple(found.shape), (n, frames - k + 1, k)
         for made, hint in (
@@ -54,18 +53,24 @@ def _histogram(x: Tensor, dim: int) -> Tensor:
 def check_forge(forge) -> str:
     """Pairs of neighbours as in real tracks, triples not."""
     random = torch.Generator().manual_seed(0)
-    given, real = (data.bouncing(6000, FRAMES, generator=random).squeeze(2) for _ in range(2))
-    made = torch.as_tensor(call(forge, given.clone())).float()
+    given, real = (data.bouncing(6000, generator=random).squeeze(2) for _ in range(2))
+    made = call(forge, given.clone())
+    pieces = isinstance(made, list | tuple) and any(isinstance(piece, Tensor) for piece in made)
+    require(not pieces, "Return one tensor: torch.stack or torch.cat joins what your list holds.")
+    made = torch.as_tensor(made).float()
     require(made.shape == given.shape, "Return tracks (N, 8), as many as given.")
     require(made.isfinite().all(), "Some positions are NaN or infinite.")
     positions, pairs, triples = ((_histogram(made, k) - _histogram(real, k)).abs().sum() / 2 for k in (1, 2, 3))
     far, (steps, usual) = (made.diff(dim=1).abs() > 0.5).float().mean(), (x.diff().abs().mean() for x in (made, real))
+    ways = made[:, :1] + made.diff().abs().amax(1, True) * torch.tensor([[[1]], [[-1]]]) * torch.arange(8)
+    kept = ((data.clips.fold(ways) - made).abs().amax(2).amin(0) < 0.01).float().mean()  # go on as real tracks do
     for wrong, hint in (
         (positions > 0.05, f"One frame tells yours, {positions:.2f} apart: points lie elsewhere, or all in one place."),
         (far > 0.01, f"Two frames tell yours: {far:.0%} of its moves are too long. Real ones end at 0.5."),
         (steps < usual - 0.02, "Two frames tell yours: its moves are too short. Does a frame stand still?"),
         (pairs > 0.05, "The moves are as long as real ones, but they start at the wrong places: near a wall, say."),
         (triples < 0.045, "Too few of your triples differ for this check: let every track turn in mid-air."),
+        (kept > 0.1, f"{kept:.0%} of your tracks are still real ones. Forge every track."),
     ):
         require(not wrong, hint)
     return f"Pairs are {pairs:.2f} apart (real ones 0.02), triples {triples:.2f}."
@@ -83,9 +88,9 @@ PATIENTS = ("content drawn anew", "one motion for all", "blurred content", "fram
 def sick_clips() -> Tensor:
     """Clips of four patients, three of each, (4, 3, 8, 1, 16, 16), made by hand from real digits."""
     random = torch.Generator().manual_seed(6)
-    digits, tracks = data.digits().images[:200], data.bouncing(3, FRAMES, 2, random)
+    digits, tracks = data.digits().images[:200], data.bouncing(3, 8, 2, random)
     chosen, other, third = digits[torch.randint(200, (3, 3), generator=random)]
-    nowhere = torch.rand(3, FRAMES, 2, generator=random) - 0.5  # not far: a jump is hardly longer than a real move
+    nowhere = torch.rand(3, 8, 2, generator=random) - 0.5  # not far: a jump is hardly longer than a real move
     halves = [data.place(part, at, 16) for part, at in ((chosen, tracks[:, :4]), (other, tracks[:, 4:]))]
     smeared = (1.5 * torch.nn.functional.avg_pool2d(third + 1, 3, 1, 1) - 1).clamp(max=1)
     others = ((chosen, tracks[:1].expand(3, -1, -1)), (smeared, tracks), (chosen, nowhere))

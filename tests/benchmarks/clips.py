@@ -8,7 +8,8 @@ scikit-learn's digits; the judges, two classifiers, see clips of the other half,
 `point`: between two walls, D on k frames: Wasserstein-1 distances of position, speed and acceleration from other real
 tracks, and the share of turns among places from which no wall is in reach. `digits`: `same`, the share of clips all of
 whose frames are read as one class; `speed` and `turn`, Wasserstein-1 distances of the first and second difference of
-the centroids, in pixels; `frechet`, on a clip classifier's features, as a multiple of real against real.
+the centroids, in pixels; `frechet`, on a clip classifier's features, and `single`, of single frames on the frame
+classifier's, as multiples of what five other real sets have on average.
 """
 
 import sys
@@ -96,11 +97,17 @@ class Judge:
         quarter = (step[:, 0] > 0).long() * 2 + (step[:, 1] > 0).long()  # where it starts to go
         self.frame = metrics.train_classifier(metrics.centred(clips[:, :1]), labels, steps=steps)
         self.clip = metrics.train_classifier(clips.squeeze(2), 4 * labels + quarter, steps=2 * steps)
-        self.real, others = (data.moving_digits(2000, seed=seed, pictures=SEEN).images for seed in (2, 3))
-        self.zero = metrics.frechet_distance(self.features(self.real), self.features(others))
+        self.real, *others = (data.moving_digits(2000, seed=s, pictures=SEEN).images for s in (2, 3, 5, 6, 7, 8))
+        self.known = self.features(self.real)
+        apart = [self.distances(clips) for clips in others]
+        self.zero = {name: sum(found[name] for found in apart) / len(apart) for name in self.known}
 
-    def features(self, clips: Tensor) -> Tensor:
-        return metrics.features(self.clip, clips.squeeze(2))
+    def features(self, clips: Tensor) -> dict:
+        frames = [metrics.features(self.frame, metrics.centred(part)) for part in clips.split(500)]
+        return {"frechet": metrics.features(self.clip, clips.squeeze(2)), "single": torch.cat(frames)}
+
+    def distances(self, clips: Tensor) -> dict:
+        return {name: metrics.frechet_distance(self.known[name], x) for name, x in self.features(clips).items()}
 
     def __call__(self, clips: Tensor) -> dict:
         with torch.no_grad():
@@ -111,8 +118,7 @@ class Judge:
         for name in ("speed", "turn"):
             mine, real = mine.diff(dim=1), real.diff(dim=1)
             found[name] = w1(mine.norm(dim=2), real.norm(dim=2))
-        found["frechet"] = metrics.frechet_distance(self.features(self.real), self.features(clips)) / self.zero
-        return found
+        return found | {name: apart / self.zero[name] for name, apart in self.distances(clips).items()}
 
 
 class Decoder(nn.Module):

@@ -49,10 +49,6 @@ def forge(tracks):
             "def forge(tracks):\n    return torch.cat([tracks[:, 4:].flip(1), tracks[:, 5:], tracks[:, 6:7]], dim=1)\n",
         ),
         (
-            "half of the tracks",
-            "def forge(tracks):\n    return torch.cat([tracks[3000:], tracks[:3000, [0, 1, 2, 3, 4, 3, 2, 1]]])\n",
-        ),
-        (
             "change of partner where two tracks meet",
             """
 def forge(tracks):

@@ -53,6 +53,13 @@ WRONG = {
             "is not due when every is 8",
         ),
         ("never due", _lazy().replace("if step % every:", "if True:"), "16 % 8 is 0"),
+        (
+            "not lazy at all",
+            _lazy("(step % every == 0) * gamma / 2 * every * slopes.square().sum(1).mean()").replace(
+                "if step % every:", "if False:"
+            ),
+            "but not lazy",
+        ),
         ("no gradient yet", _lazy().replace(".requires_grad_(True)", ""), "real.clone().requires_grad_(True)"),
         ("something else", _lazy("every * slopes.abs().sum(1).mean()"), "it should be"),
     ],

@@ -32,6 +32,11 @@ WRONG = {
         ("the first alone", _windows("tracks[:, :k]"), "it should be"),
         ("a list", _windows("[tracks[:, t : t + k] for t in range(tracks.shape[1] - k + 1)]"), "into one tensor"),
         ("always 8", _windows("torch.stack([tracks[:, t : t + k] for t in range(9 - k)], dim=1)"), "not always 8"),
+        (
+            "of tracks",
+            _windows("torch.stack([tracks[t : t + k] for t in range(tracks.shape[1] - k + 1)])"),
+            "along axis 1",
+        ),
         ("backwards", _windows("tracks.unfold(1, k, 1).flip(2)"), "other frames"),
     ],
     "check_forge": [
@@ -45,6 +50,12 @@ WRONG = {
         ("noise", _forge("return 0.3 * torch.randn_like(tracks)"), "One frame"),
         ("all in one place", _forge("return torch.zeros_like(tracks)"), "all in one place"),
         ("real ones that tremble", _forge("return tracks + 0.02 * torch.randn_like(tracks)"), "end at 0.5"),
+        (
+            "half of the tracks",
+            _forge("return torch.cat([tracks[3000:], tracks[:3000, [0, 1, 2, 3, 4, 3, 2, 1]]])"),
+            "every track",
+        ),
+        ("a list", _forge("return [tracks[:, t] for t in (0, 1, 2, 3, 4, 3, 2, 1)]"), "one tensor"),
         ("a row too short", _forge("return tracks[:, :5]"), "(N, 8)"),
     ],
     "check_sick_videos": [

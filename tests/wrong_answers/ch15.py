@@ -62,6 +62,21 @@ WRONG = {
         ("all of it detached", _mended("return (costs * log_q).detach().mean()"), "No gradient flows back"),
         ("one for each", _mended("return costs.detach() * log_q"), "Return one number"),
         (
+            "one of two detached",
+            _mended(
+                "others = (costs.sum() - costs) / (len(costs) - 1)", "return ((costs - others.detach()) * log_q).mean()"
+            ),
+            "only one of them is detached",
+        ),
+        (
+            "the others divided by n",
+            _mended(
+                "costs = costs.detach()",
+                "return ((costs - (costs.sum() - costs) / len(costs)) * log_q).mean()",
+            ),
+            "The others are n - 1",
+        ),
+        (
             "the median",
             _mended("costs = costs.detach()", "return ((costs - costs.median()) * log_q).mean()"),
             "mean of the others",
@@ -72,9 +87,11 @@ WRONG = {
         ("all alike", _colour("colours.mean(0)"), "whatever the name"),
         ("not divided", _colour("log_q.exp() @ colours"), "sum to 1"),
         ("logarithms as weights", _colour("log_q @ colours"), "is a logarithm"),
-        ("too small", _colour("log_q.exp() @ colours / log_q.exp().sum()"), "exp of -200"),
         ("a row", _colour("log_q.softmax(0)[None] @ colours"), "One colour, three numbers"),
         ("each weighted", _colour("log_q.softmax(0)[:, None] * colours"), "One colour, three numbers"),
-        ("the wrong way", _colour("(-log_q).softmax(0) @ colours"), "over their sum"),
+        ("too small, and 1e-9", _colour("log_q.exp() @ colours / (log_q.exp().sum() + 1e-9)"), "exp of -200"),
+        ("a mean", _colour("(log_q.softmax(0)[:, None] * colours).mean(0)"), "where a sum should"),
+        ("the wrong way", _colour("(-log_q).softmax(0) @ colours"), "a minus too many"),
+        ("twice", _colour("2 * log_q.softmax(0) @ colours"), "over their sum"),
     ],
 }
