@@ -34,7 +34,8 @@ def check_zero_distance(zero_distance) -> str:
             require(not clamped, f"{parts} Did you clamp? Pixels may leave [-1, 1] here.")
             per_picture = made.shape == seen.shape and (made + seen).flatten(1).std(1).max() < 1e-4
             require(not per_picture, f"{parts} A mean over pixels? Take it over the pictures: .mean(0).")
-            raise Wrong(parts + " Small: random draws wobble around what you asked for, by the law." * (distance < 1))
+            small = " Small: random draws wobble by the law. Or did you change only some pictures?"
+            raise Wrong(parts + small * (distance < 1))
         new = metrics.authenticity(seen, made) > 0.6
         require(new, "The distance is 0, but those are the training pictures, or nearly. Make new ones.")
     return f"Distance {distance:.1e}, and none is a training picture. Are they *new*? Section 9.3 asks."
