@@ -230,9 +230,12 @@ def film(clips: Tensor, caption: str, columns: int = 8, zoom: int = 4) -> None:
 
 
 def spectrograms(sounds: Tensor) -> Tensor:
-    """Sounds (N, T) as pictures (N, 1, 32, frames) in [-1, 1]: time goes right, low tones are below, loud is bright."""
+    """Sounds (N, T) as pictures (N, 1, 32, frames) in [-1, 1]: time goes right, low tones are below, loud is bright.
+
+    One scale for all: silence, which has a log-mel of -2.3, is black.
+    """
     mel = metrics.log_mel(sounds)[:, None].flip(2)
-    return ((mel - mel.amax((1, 2, 3), keepdim=True)) / 3 + 1).clamp(min=-1)
+    return ((mel + 2.3) / 3 - 1).clamp(-1, 1)
 
 
 def listen(sounds: dict[str, Tensor], caption: str, rate: int = 8000) -> None:

@@ -69,6 +69,7 @@ def columns(sounds, p):
             'my_diagnoses = {2: "no voice", 1: "one mouth for all", 4: "one sound for all", 3: "one pitch for all"}',
         ),
         ("a tuple", 'my_diagnoses = ("one mouth for all", "no voice", "one pitch for all", "one sound for all")'),
+        ("short words", 'my_diagnoses = ["one mouth", "no voice", "pitch", "Sound"]'),
         (
             "in capitals",
             'my_diagnoses = "ONE MOUTH FOR ALL,NO VOICE,ONE PITCH FOR ALL,ONE SOUND FOR ALL".split(",")',

@@ -28,7 +28,16 @@ WRONG = {
         (
             "the edge repeated",
             _shuffle("nn.functional.pad(x, (3, 3), mode='replicate')[:, :, 3 - k : 3 - k + x.shape[2]]"),
-            "mirror stands",
+            "Only the edge",
+        ),
+        (
+            "k drawn inside",
+            """
+def shuffle(x, k):
+    k = int(torch.randint(-2, 3, ()))
+    return nn.functional.pad(x, (2, 2), mode="reflect")[:, :, 2 - k : 2 - k + x.shape[2]]
+""",
+            "k that is given",
         ),
         ("longer", _shuffle("nn.functional.pad(x, (max(k, 0), max(-k, 0)), mode='reflect')"), "shape"),
     ],
@@ -37,15 +46,26 @@ WRONG = {
         ("swapped", _columns(f"{PAD}.reshape(N, 1, -1, p).mT"), "swapped"),
         ("no channel", _columns(f"{PAD}.reshape(N, -1, p)"), "channel"),
         ("down the columns", _columns(f"{PAD}.reshape(N, 1, p, -1).mT"), "Neighbours in time"),
+        ("no zeros", _columns("sounds.view(N, 1, -1, p)"), "how many zeros"),
+        (
+            "as many zeros as are over",
+            _columns("nn.functional.pad(sounds, (0, T % p)).unflatten(1, (1, -1, p))"),
+            "how many zeros",
+        ),
+        (
+            "zeros in front",
+            _columns("nn.functional.pad(sounds, (-T % p, 0)).reshape(N, 1, -1, p)"),
+            "at the end",
+        ),
         (
             "the last one again",
             _columns("torch.cat([sounds, sounds[:, -1:].expand(N, -T % p)], 1).reshape(N, 1, -1, p)"),
-            "than zeros",
+            "nothing else",
         ),
     ],
     "check_sick_voices": [
         ("voice and mouth swapped", _four(VOICE, MOUTH, PITCH, SOUND), "Which vowel is each"),
-        ("no whisper heard", _four(MOUTH, SOUND, PITCH, VOICE), "fine stripes"),
+        ("no whisper heard", _four(MOUTH, SOUND, PITCH, VOICE), "comes back after a period"),
         ("pitch and sound swapped", _four(MOUTH, VOICE, SOUND, PITCH), "equally far apart"),
         ("the last one", _four(MOUTH, VOICE, PITCH, MOUTH), "Compare the three"),
         ("three of them", _four(MOUTH, VOICE, PITCH), "Four words"),
