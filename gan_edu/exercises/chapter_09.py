@@ -98,7 +98,7 @@ FINE = {
     1: "A mean over runs with its spread is what you want to see.",
     3: "float64 is right: sums of squares lose too much in float32.",
     4: "The kernel distance is unbiased, so a perfect generator falls below 0 half of the time.",
-    7: "0.97 is what a perfect generator gets with k = 5 and equal numbers: 1 - 2^-5.",
+    7: "Each is what a perfect generator gets at its k, with equal numbers: 1 - 2^-5 and 1 - 2^-3.",
     8: "0.63 is as good as real data here: the line says so itself.",
 }
 
