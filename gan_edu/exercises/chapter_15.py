@@ -20,19 +20,19 @@ def check_shadow(shadow) -> str:
     made = torch.as_tensor(call(shadow, hard.clone(), soft))
     require(made.shape == hard.shape, f"It should be as large as both, (5, 4); yours is {tuple(made.shape)}.")
     forward, kept = close(made, hard), made.requires_grad
-    require(not close(made, soft), "Forward it is the soft letter: D would see that no letter is whole.")
+    require(not close(made, soft), "Forward it is the soft shadow: D would see that no letter is whole.")
     require(forward or not close(made, hard + soft), "Forward it is the sum of both: take the soft one off, detached.")
     require(forward, "Forward it should be the hard letter, to the last digit.")
-    require(kept, "Forward it is right, but no gradient leads back: the soft letter's own must not be detached.")
+    require(kept, "Forward it is right, but no gradient leads back: the soft shadow's own must not be detached.")
     (found,) = torch.autograd.grad((made * slopes).sum(), logits, allow_unused=True)
     (right,) = torch.autograd.grad((values()[1] * slopes).sum(), logits)
     require(found is not None and found.any(), "Forward it is right, but backward the soft ones cancel: detach one.")
-    require(not close(found, -right), "Backward it has the wrong sign: which of the two soft letters is detached?")
-    require(close(found, right), "Forward it is right; backward it should be the gradient of the soft letter alone.")
+    require(not close(found, -right), "Backward it has the wrong sign: which of the two soft shadows is detached?")
+    require(close(found, right), "Forward it is right; backward it should be the gradient of the soft shadow alone.")
     return "One line, and the straight-through writer learns by it."
 
 
-@exercise("15.2 The baseline that was none")
+@exercise("15.2 Two slips in a baseline")
 def check_mended_score(mended) -> str:
     """A loss whose gradient is REINFORCE's, with the mean of the others as the baseline."""
     torch.manual_seed(0)

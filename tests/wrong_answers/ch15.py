@@ -21,7 +21,7 @@ WRONG = {
         ("the wrong one detached", _shadow("hard + soft.detach() - soft"), "wrong sign"),
         ("the sum", _shadow("hard + soft"), "the sum of both"),
         ("a mean", _shadow("(hard + soft) / 2"), "to the last digit"),
-        ("doubled", _shadow("hard + 2 * (soft - soft.detach())"), "of the soft letter alone"),
+        ("doubled", _shadow("hard + 2 * (soft - soft.detach())"), "of the soft shadow alone"),
         ("one letter", _shadow("(hard + soft - soft.detach())[0]"), "(5, 4)"),
     ],
     "check_mended_score": [
