@@ -78,7 +78,7 @@ MUTANTS = (
            "direction * torch.arange(frames)[:, None] ** 0.5)", "test_chapter_13.py", "13"),
     Mutant("centre-of-nothing", "metrics.py", ".sum(2) / s.sum(2)", ".sum(2) / s.shape[2]",
            "test_chapter_13.py", "13"),
-    Mutant("bands-even-in-hertz", "metrics.py", "(700 * (10 ** (ends / 2595) - 1))", "(ends / ends[-1] * rate / 2)",
+    Mutant("bands-even-in-hertz", "data/sounds.py", "(700 * (10 ** (ends / 2595) - 1))", "(ends / ends[-1] * rate / 2)",
            "test_sounds.py", "14"),
     Mutant("closed-before-opened", "data/strings.py", "min(depths) == depths[-1] == 0", "depths[-1] == 0",
            "test_strings.py", "15"),
