@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from gan_edu import dirac
+from gan_edu import data, dirac, losses, models, train
 from gan_edu.dirac import Rules
 
 HOME = (1e-3, 0.0)  # so near the solution that the game is linear
@@ -148,3 +148,29 @@ def test_the_penalty_that_brakes_best_in_turns():
         best = dirac.eigenvalues(Rules(rate=h, gamma=1 - h / 4)).abs()
         assert best.tolist() == pytest.approx([1 - h / 2] * 2, abs=1e-6)
         assert all(dirac.eigenvalues(Rules(rate=h, gamma=g - h / 4))[0].abs() > best[0] for g in (0.9, 1.1))
+
+
+# --- networks ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", (0, 1))
+def test_mode_hopping_is_a_lap_and_r1_ends_it(seed, one_thread):
+    ring = data.ring()
+
+    def middles(gamma):
+        """Where the middle of G's points is, from step 100 to step 300, moved at once."""
+        torch.manual_seed(seed)
+        pair = models.MLPGenerator(), models.MLPDiscriminator()
+        adams = [torch.optim.Adam(net.parameters(), 4e-3, (0.0, 0.99)) for net in pair]
+        terms = [losses.penalty("r1", gamma / 2)] if gamma else []
+        gan = train.GAN(*pair, "non_saturating", *adams, "simultaneous", terms, device="cpu")
+        found = []
+        for _ in range(300):
+            train.train_step(gan, ring.sample(128))
+            found.append(gan.generate(torch.randn(200, 2)).detach().mean(0))
+        return torch.stack(found[100:])
+
+    plain, braked = middles(0.0), middles(0.6)
+    turned = torch.angle(torch.complex(*plain.T)).diff().add(math.pi).remainder(2 * math.pi).sub(math.pi)
+    assert abs(turned.sum().item()) / (2 * math.pi) > 4, "laps in 200 steps, all in one direction"
+    assert plain.norm(dim=1).mean() > 0.7 and braked.norm(dim=1).mean() < 0.4

@@ -43,7 +43,7 @@ def _names(notebook):
 def _defines(node):
     if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef):
         return True
-    wanted = {"PLAIN", "ring", "weights", "R1", "GP", "wgan_gp", "REMEDIES", "TAME"}
+    wanted = {"PLAIN", "ring", "weights", "R1", "GP", "wgan_gp", "REMEDIES", "TAME", "TEACH_STEPS"}
     targets = [node.target] if isinstance(node, ast.AugAssign) else getattr(node, "targets", [])
     return any(isinstance(leaf, ast.Name) and leaf.id in wanted for target in targets for leaf in ast.walk(target))
 
@@ -94,6 +94,25 @@ def test_with_the_weight_of_the_paper_the_fake_goes_through_the_data_and_rests_f
     circle = deeper["two_numbers"](0, 0, most=1, steps=20_000)[-1000:]  # at most 1: it never comes to rest
     assert circle.max().item() == pytest.approx(1, rel=0.02) == -circle.min().item()
     assert abs(deeper["two_numbers"](0, 0.5)[-1].item()) < 1e-3  # R1 comes home
+
+
+def test_d_lets_go_of_fakes_that_are_right_with_r1_and_not_with_a_penalty_that_asks_for_slope(chapter, one_thread):
+    after = {}
+    for name in ("R1", "GP"):
+        torch.manual_seed(2)
+        D = chapter["plain_D"]()
+        for home in (False, True):
+            chapter["teach"](D, [chapter[name]], home)
+        after[name] = chapter["slope"](D)
+    assert after["R1"] < 0.15 and after["GP"] > 0.7
+
+
+def test_one_number_lifts_the_oldest_method(monkeypatch, one_thread):
+    oldest, drawn = "minimax (2014)", compare.setting
+    fastest = max(range(8), key=lambda k: drawn(oldest, k).rate)
+    before = compare.tuning(compare.load(ROOT / "figures" / "compare.json"), oldest)[fastest]["distance"]
+    monkeypatch.setattr(compare, "setting", lambda method, k: drawn(method, k)._replace(beta1=0.1))
+    assert compare.play(oldest, fastest, looks=1)["distance"] < 10 < 50 < before
 
 
 def test_the_plain_game_fails_and_the_tame_one_does_not(played):
