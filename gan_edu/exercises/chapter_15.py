@@ -1,4 +1,4 @@
-"""The exercises of chapter 15: a straight-through letter, a baseline that is no baseline, and a colour for a name."""
+"""The exercises of chapter 15: a straight-through letter, two slips in a baseline, and a colour for a name."""
 
 import torch
 from torch.nn import functional
