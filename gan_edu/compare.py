@@ -94,24 +94,23 @@ def _judge():
     return classifier, real, metrics.real_against_real(real, JUDGED)
 
 
-def play(method: str, k: int, seed: int = 0, steps: int = STEPS, looks: int = 5) -> dict:
-    """Train the method's `k`-th setting and judge it: one run, as plain numbers.
+def play(method: str, setting: Setting, seed: int = 0, steps: int = STEPS, looks: int = 5) -> dict:
+    """Train the method with this setting and judge it: one run, as plain numbers.
 
     `distance` is the Fréchet distance as a multiple of real against real, 1 for a perfect generator; `path` holds
     (step, seconds of CPU, distance) at `looks` places. A run `failed` where a loss was not finite, where the average
     digit for ever would be nearer, or where nine tenths of the real digits have no fake near them (recall below 0.1).
     """
     classifier, real, perfect = _judge()
-    settings = setting(method, k)
-    gan = build(method, settings, seed)
+    gan = build(method, setting, seed)
     batches = data.Batches(data.digits().images, batch_size=64, seed=seed)
     path, spent = [], 0.0
-    run = {"method": method, "k": k, "seed": seed, "setting": settings._asdict(), "steps": steps}
+    run = {"method": method, "seed": seed, "setting": setting._asdict(), "steps": steps}
 
     try:
         for part in range(1, looks + 1):
             began = time.process_time()
-            history = train.train(gan, batches, steps * part // looks - gan.steps, settings.d_steps, progress=False)
+            history = train.train(gan, batches, steps * part // looks - gan.steps, setting.d_steps, progress=False)
             if history.interrupted:
                 raise KeyboardInterrupt
             spent += time.process_time() - began
@@ -141,10 +140,11 @@ def compare(
     with ProcessPoolExecutor(os.cpu_count(), spawn, torch.set_num_threads, (1,)) as pool:
 
         def missing(wanted):
-            known = [(run["method"], run["k"], run["seed"], run["steps"]) for run in runs]
-            waiting = [pool.submit(play, *job, steps) for job in wanted if (*job, steps) not in known]
+            known = {(run["method"], run["k"], run["seed"]) for run in runs if run["steps"] == steps}
+            jobs = [job for job in wanted if job not in known]
+            waiting = {pool.submit(play, name, setting(name, k), seed, steps): k for name, k, seed in jobs}
             for finished in as_completed(waiting):
-                runs.append(finished.result())
+                runs.append({"k": waiting[finished], **finished.result()})
                 _write(file, runs)
                 yield runs[-1]
 

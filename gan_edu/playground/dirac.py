@@ -13,9 +13,9 @@ from gan_edu.train import UPDATES
 STEPS = 400
 
 
-def orbit(ax: Axes, path: Tensor, loss: str = "minimax", gamma: float = 0.0, title: str = "") -> None:
+def orbit(ax: Axes, path: Tensor, loss="minimax", gamma=0.0, title="", limit: float | None = None) -> None:
     """Draw a path (N, 2) of theta and psi, dark at its beginning and light at its end, on the field it follows."""
-    limit = max(0.2, 1.15 * path.abs().max().item())
+    limit = limit or max(0.2, 1.15 * path.abs().max().item())
     axis = torch.linspace(-limit, limit, 9, dtype=path.dtype)
     grid = torch.cartesian_prod(axis, axis)
     arrows = torch.nn.functional.normalize(dirac.field(grid, loss, gamma), dim=1)
@@ -77,7 +77,7 @@ class DiracExplorer(Explorer):
         right.plot(radius[:near], color=plots.INK, linewidth=1.2, label="run")
         right.plot(expected[expected < 20], color=plots.OCHRE, linestyle="--", linewidth=1.6, label="predicted")
         right.set_yscale("log")
-        plots.label(right, "step", "distance from home", legend=True)
+        plots.label(right, "step", "distance from the goal", legend=True)
         size = values[0].abs().item()
         verdict = _verdict(rules, size, left=near <= STEPS)
         said = f"largest |eigenvalue| {size:.3f}: {verdict}; distance after {near - 1} steps: "
