@@ -1,7 +1,8 @@
-"""Make the pictures of the README and of chapters 00 and 06.
+"""Make the pictures of the README and of chapters 00, 06 and 07.
 
 python figures/make.py game                    the two players and who learns from whom, a second
 python figures/make.py film                    the playground at play, a moving picture, a minute
+python figures/make.py hopping                 a GAN that runs round its data, a moving picture, half a minute
 python figures/make.py digits                  noise becomes digits, half a minute
 python figures/make.py colour FOLDER_OR_ZIP    a recipe on colour pictures, in folders by class: ten minutes
 """
@@ -14,7 +15,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from gan_edu import accelerate, data, metrics, plots, recipes, train
+from gan_edu import accelerate, data, metrics, models, plots, recipes, train
 from gan_edu.playground import GANPlayground
 
 HERE = Path(__file__).parent
@@ -42,9 +43,32 @@ def film(file: Path, frames: int = 48, steps: int = 15, width: int = 560):
             picture.resize((width, round(width * picture.height / picture.width)), Image.Resampling.LANCZOS)
         )
         playground.step(steps if frame > 5 else 1)
+    _write(file, pictures, [100] * (frames - 1) + [2500])
+
+
+def hopping(file: Path, first: int = 200, last: int = 300):
+    """Chapter 07's game at once on the ring: 200 points of G itself at every second step; written as a GIF."""
+    torch.manual_seed(0)
+    ring, pictures = data.ring(), []
+    pair = models.MLPGenerator(), models.MLPDiscriminator()
+    adams = [torch.optim.Adam(net.parameters(), 4e-3, (0.0, 0.99)) for net in pair]
+    gan = train.GAN(*pair, "non_saturating", *adams, "simultaneous", device="cpu")
+    real, noise = ring.sample(300), torch.randn(200, 2)
+    for step in range(1, last + 1):
+        train.train_step(gan, ring.sample(128))
+        if step > first and step % 2 == 0:
+            figure, ax = plots.panels(width=3, height=3)
+            plots.points(ax, real, gan.generate(noise).detach(), limit=1.9)
+            ax.set(xticks=[], yticks=[])
+            plots.label(ax, title=f"step {step}")
+            pictures.append(Image.open(io.BytesIO(plots.png(figure))).convert("RGB"))
+    _write(file, pictures, 120)
+
+
+def _write(file, pictures, pause):
     palette = pictures[-1].quantize(96)  # of one frame for all, or colours would flicker
     pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
-    pictures[0].save(file, save_all=True, append_images=pictures[1:], duration=[100] * (frames - 1) + [2500], loop=0)
+    pictures[0].save(file, save_all=True, append_images=pictures[1:], duration=pause, loop=0)
 
 
 BOXES = {  # what passes through the game: place, colour, words
@@ -120,13 +144,14 @@ def colour(pictures: data.Images, steps: int):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["game", "film", "digits", "colour"])
+    parser.add_argument("what", choices=["game", "film", "hopping", "digits", "colour"])
     parser.add_argument("pictures", nargs="?", help="for colour: a folder or .zip, with a folder for each class")
     parser.add_argument("--steps", type=int, default=6000, help="of the training on colour")
     options = parser.parse_args()
-    if options.what == "film":
-        film(HERE / "playground.gif")
-        return print(f"wrote {HERE.name}/playground.gif")
+    if options.what in ("film", "hopping"):
+        make, name = {"film": (film, "playground.gif"), "hopping": (hopping, "hopping.gif")}[options.what]
+        make(HERE / name)
+        return print(f"wrote {HERE.name}/{name}")
     if options.what != "colour":
         figure = {"game": game, "digits": noise_becomes_digits}[options.what]()
     else:
