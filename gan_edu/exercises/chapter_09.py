@@ -26,15 +26,16 @@ def check_zero_distance(zero_distance) -> str:
         distance = metrics.frechet_distance(seen, made)
         means = (seen.double().mean(0) - made.double().mean(0)).square().sum().item()
         if distance > 1e-4:
-            rest = max(0.0, distance - means)
-            says = "The means differ" if means > 1e-4 else "The means agree, the covariances do not"
-            parts = f"{says}: the distance is {means:.3g} from the means and {rest:.3g} from the covariances."
+            rest = distance - means
+            sizes = sorted([(means, "means"), (max(0.0, rest), "covariances")])[::-1]  # the larger first
+            says = f"The {sizes[0][1]} differ most" if means > 1e-4 else "The means agree, the covariances do not"
+            parts = "{}: the distance is {:.3g} from the {} and {:.3g} from the {}.".format(says, *sizes[0], *sizes[1])
             require(rest > 1e-4, f"{parts} The covariance is already right. Bring back the mean, each pixel's own.")
             clamped = (made[:1] - (2 * seen.mean(0) - seen).clamp(-1, 1)[:1]).abs().max() < 1e-4
             require(not clamped, f"{parts} Did you clamp? Pixels may leave [-1, 1] here.")
             per_picture = made.shape == seen.shape and (made + seen).flatten(1).std(1).max() < 1e-4
             require(not per_picture, f"{parts} A mean over pixels? Take it over the pictures: .mean(0).")
-            small = " Small: random draws wobble by the law. Or did you change only some pictures?"
+            small = " Small: random draws wobble, by the law of 9.1. Or did you change only some pictures?"
             raise Wrong(parts + small * (distance < 1))
         new = metrics.authenticity(seen, made) > 0.6
         require(new, "The distance is 0, but those are the training pictures, or nearly. Make new ones.")
@@ -45,7 +46,6 @@ def _shares(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
     """Wrong ways to count precision, by the hint that each deserves."""
     to_real, among = torch.cdist(fake, real), torch.cdist(real, real).sort(dim=1).values
     inside = to_real <= among[:, k]
-    own = torch.cdist(fake, fake).sort(dim=1).values[:, k]
     return {
         "The nearest is itself: you reach neighbour k - 1.": (to_real <= among[:, k - 1]).any(1).double().mean(),
         "Your balls reach to the neighbour k + 1.": (to_real <= among[:, k + 1]).any(1).double().mean(),
@@ -53,7 +53,7 @@ def _shares(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
         "A fake need not lie in all balls; one is enough: any, not all.": inside.all(1).double().mean(),
         "That is coverage, the share of balls that hold a fake, not of fakes.": inside.any(0).double().mean(),
         "That is a count: divide by the number of fakes.": inside.any(1).double().sum(),
-        "That is recall: the balls belong to the reals here.": (to_real.T <= own).any(1).double().mean(),
+        "All inside? Those may be the fakes' balls, as in recall: the radii belong to the reals.": torch.tensor(1.0),
         "That is density: how many balls hold a fake, over k.": inside.double().sum(1).mean() / k,
         "One radius for all: each ball has its own.": (to_real <= among[:, k].mean()).any(1).double().mean(),
         "Not the nearest real's ball alone: a fake may lie in the large ball of a real farther away.": (
