@@ -104,7 +104,6 @@ SETTINGS = {  # other settings of some remedies, for the deeper notebook
     "noise: a quarter as wide": {"D": lambda: nn.Sequential(Noise(0.05), models.MLPDiscriminator(depth=3))},
     "EMA: a longer memory": {"ema": 0.995},
     "EMA, in turns": {"ema": 0.98, "updates": "alternating"},
-    "two rates and R1": {"rates": (1e-3, 4e-3), "d_terms": [R1]},
 }
 TAME = {
     "updates": "alternating",
@@ -113,6 +112,16 @@ TAME = {
     "d_terms": [penalty("r1", 0.025)],
     "ema": 0.99,
     "final_rate": 0.05,
+}
+MIXES = {  # several remedies at once, and what each part of the tame game is worth
+    "in turns and crowd": {**REMEDIES["in turns"], **REMEDIES["crowd"]},
+    "two rates and R1": {**REMEDIES["two rates"], **REMEDIES["R1"]},
+    "in turns, four times as fast": {"updates": "alternating", "rates": (4e-3, 4e-3)},
+    "tame": TAME,
+    "tame, no turns": {**TAME, "updates": "simultaneous"},
+    "tame, no R1": {**TAME, "d_terms": []},
+    "tame, with momentum": {**TAME, "betas": (0.5, 0.99)},
+    "tame, slow": {**TAME, "rates": (1e-3, 1e-3)},
 }
 
 
@@ -203,10 +212,8 @@ def score_digits(images, see, seed):
 MIXTURES = {"ring": data.ring(), "grid": data.grid()}
 STEPS = {"ring": 1000, "grid": 4000}
 JOBS = (  # (data, name, change, steps, seeds)
-    ("ring", "plain", {}, 500, 10),
-    *(("ring", name, change, 500, 3) for name, change in REMEDIES.items()),
+    *(("ring", name, change, 500, 10) for name, change in (REMEDIES | MIXES).items()),
     ("ring", "plain", {}, STEPS["ring"], 10),
-    ("ring", "tame", TAME, 500, 10),
     ("ring", "tame", TAME, STEPS["ring"], 10),
     *(("ring", name, change, 500, 3) for name, change in SETTINGS.items()),
     ("grid", "tame", TAME, STEPS["grid"], 10),
