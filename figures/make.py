@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from gan_edu import accelerate, data, metrics, models, plots, recipes, train
+from gan_edu import accelerate, data, losses, metrics, models, plots, recipes, train
 from gan_edu.playground import GANPlayground
 
 HERE = Path(__file__).parent
@@ -46,13 +46,13 @@ def film(file: Path, frames: int = 48, steps: int = 15, width: int = 560):
     _write(file, pictures, [100] * (frames - 1) + [2500])
 
 
-def hopping(file: Path, first: int = 200, last: int = 300):
+def hopping(file: Path, terms=(), first: int = 200, last: int = 300):
     """Chapter 07's game at once on the ring: 200 points of G itself at every second step; written as a GIF."""
     torch.manual_seed(0)
     ring, pictures = data.ring(), []
     pair = models.MLPGenerator(), models.MLPDiscriminator()
     adams = [torch.optim.Adam(net.parameters(), 4e-3, (0.0, 0.99)) for net in pair]
-    gan = train.GAN(*pair, "non_saturating", *adams, "simultaneous", device="cpu")
+    gan = train.GAN(*pair, "non_saturating", *adams, "simultaneous", terms, device="cpu")
     real, noise = ring.sample(300), torch.randn(200, 2)
     for step in range(1, last + 1):
         train.train_step(gan, ring.sample(128))
@@ -151,6 +151,8 @@ def main():
     if options.what in ("film", "hopping"):
         make, name = {"film": (film, "playground.gif"), "hopping": (hopping, "hopping.gif")}[options.what]
         make(HERE / name)
+        if make is hopping:
+            hopping(HERE / "hopping_stopped.gif", [losses.penalty("r1", 0.3)])
         return print(f"wrote {HERE.name}/{name}")
     if options.what != "colour":
         figure = {"game": game, "digits": noise_becomes_digits}[options.what]()

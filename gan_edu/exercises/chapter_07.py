@@ -61,7 +61,7 @@ def check_eigenvalues_in_turns(eigenvalues_in_turns) -> str:
     return "On the unit circle up to h = 4; beyond, one of them leaves it."
 
 
-@exercise("7.2 The penalty that brakes best")
+@exercise("7.3 The penalty that brakes best")
 def check_critical_gamma(critical_gamma) -> str:
     """1 - h / 4."""
     for h in (1.5, 0.2, 1.0):
@@ -106,7 +106,7 @@ def sick_game(patient: int, steps: int = 1500) -> torch.Tensor:
     return dirac.run(dirac.Rules("non_saturating", rate=0.1)._replace(**[{}, *PATIENTS.values()][patient]), steps)
 
 
-@exercise("7.3 Four changed games")
+@exercise("7.2 Four changed games")
 def check_sick_games(my_diagnoses) -> str:
     """One word for each patient."""
     if isinstance(my_diagnoses, list | tuple):
