@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from gan_edu import data, dirac, losses, models, train
+from gan_edu import data, dirac, losses, metrics, models, train
 from gan_edu.dirac import Rules
 
 HOME = (1e-3, 0.0)  # so near the solution that the game is linear
@@ -174,3 +174,18 @@ def test_mode_hopping_is_a_lap_and_r1_ends_it(seed, one_thread):
     turned = torch.angle(torch.complex(*plain.T)).diff().add(math.pi).remainder(2 * math.pi).sub(math.pi)
     assert abs(turned.sum().item()) / (2 * math.pi) > 4, "laps in 200 steps, all in one direction"
     assert plain.norm(dim=1).mean() > 0.7 and braked.norm(dim=1).mean() < 0.4
+
+
+@pytest.mark.parametrize("seed", (0, 1))
+def test_two_numbers_do_not_rank_the_losses(seed, one_thread):
+    """At once minimax leaves the goal of two numbers, and on the ring it finds what the non-saturating loss loses."""
+    ring, found = data.ring(), {}
+    for loss in ("minimax", "non_saturating"):
+        torch.manual_seed(seed)
+        pair = models.MLPGenerator(), models.MLPDiscriminator()
+        adams = [torch.optim.Adam(net.parameters(), 4e-3, (0.0, 0.99)) for net in pair]
+        gan = train.GAN(*pair, loss, *adams, "simultaneous", ema=0.98, device="cpu")
+        for _ in range(400):
+            train.train_step(gan, ring.sample(128))
+        found[loss] = metrics.mode_coverage(gan.sample(2000), ring.centers, ring.std).modes
+    assert found["minimax"] >= 6 and found["non_saturating"] <= 2

@@ -4,6 +4,7 @@ import ast
 import importlib.util
 import json
 import math
+import statistics
 
 import pytest
 import torch
@@ -122,6 +123,20 @@ def test_the_plain_game_fails_and_the_tame_one_does_not(played):
         assert sum(run["modes"] < modes for run in plain) >= 8
         assert sum(run["modes"] == modes for run in tame) >= 9
         assert sum(run["good"] >= 0.8 for run in tame) >= 9
+
+
+def test_three_remedies_cure_and_the_mix_misses_turns_most_and_r1_not_at_all(played, script):
+    healthy, good = {}, {}
+    for name in [*script.REMEDIES, *script.MIXES]:
+        runs = played["ring", name, 500]
+        assert [run["seed"] for run in runs] == list(range(10)), name
+        healthy[name] = sum(run["modes"] == 8 for run in runs)
+        good[name] = statistics.median(run["good"] for run in runs)
+    assert {name for name in script.REMEDIES if healthy[name] >= 8} == {"in turns", "two rates", "crowd"}
+    less = {part: good[f"tame, {part}"] for part in ("no turns", "with momentum", "no R1", "slow")}
+    assert min(less, key=less.get) == "no turns" and healthy["tame, no turns"] < 8
+    assert less["no R1"] > good["tame"] - 0.05 and max(less["with momentum"], less["slow"]) < good["tame"] - 0.05
+    assert healthy["in turns, four times as fast"] < 8 and good["in turns and crowd"] < good["crowd"] + 0.05
 
 
 def test_augmentation_helps_little_data_and_hurts_more(played):
