@@ -46,17 +46,17 @@ def film(file: Path, frames: int = 48, steps: int = 15, width: int = 560):
     _write(file, pictures, [100] * (frames - 1) + [2500])
 
 
-def hopping(file: Path, terms=(), first: int = 200, last: int = 300):
-    """Chapter 07's game at once on the ring: 200 points of G itself at every second step; written as a GIF."""
+def hopping(file: Path, terms: list):
+    """Chapter 07's game at once on the ring, with these terms for D: 200 points of G, two steps apart, as a GIF."""
     torch.manual_seed(0)
     ring, pictures = data.ring(), []
     pair = models.MLPGenerator(), models.MLPDiscriminator()
     adams = [torch.optim.Adam(net.parameters(), 4e-3, (0.0, 0.99)) for net in pair]
     gan = train.GAN(*pair, "non_saturating", *adams, "simultaneous", terms, device="cpu")
     real, noise = ring.sample(300), torch.randn(200, 2)
-    for step in range(1, last + 1):
+    for step in range(1, 301):
         train.train_step(gan, ring.sample(128))
-        if step > first and step % 2 == 0:
+        if step > 200 and step % 2 == 0:
             figure, ax = plots.panels(width=3, height=3)
             plots.points(ax, real, gan.generate(noise).detach(), limit=1.9)
             ax.set(xticks=[], yticks=[])
@@ -148,12 +148,14 @@ def main():
     parser.add_argument("pictures", nargs="?", help="for colour: a folder or .zip, with a folder for each class")
     parser.add_argument("--steps", type=int, default=6000, help="of the training on colour")
     options = parser.parse_args()
-    if options.what in ("film", "hopping"):
-        make, name = {"film": (film, "playground.gif"), "hopping": (hopping, "hopping.gif")}[options.what]
-        make(HERE / name)
-        if make is hopping:
-            hopping(HERE / "hopping_stopped.gif", [losses.penalty("r1", 0.3)])
-        return print(f"wrote {HERE.name}/{name}")
+    if options.what == "film":
+        film(HERE / "playground.gif")
+        return print(f"wrote {HERE.name}/playground.gif")
+    if options.what == "hopping":
+        for name, terms in {"hopping": [], "hopping_stopped": [losses.penalty("r1", 0.3)]}.items():
+            hopping(HERE / f"{name}.gif", terms)
+            print(f"wrote {HERE.name}/{name}.gif")
+        return None
     if options.what != "colour":
         figure = {"game": game, "digits": noise_becomes_digits}[options.what]()
     else:

@@ -87,35 +87,24 @@ def build(method: str, setting: Setting, seed: int = 0) -> train.GAN:
 
 @functools.cache
 def _judge():
-    """A classifier of digits, features of real ones, a perfect G's distance, and the average digit's in units of it."""
-    images, labels, *_ = data.digits()
-    classifier = metrics.train_classifier(images, labels)
-    real = metrics.features(classifier, images)
-    perfect = metrics.real_against_real(real, JUDGED)
-    return classifier, real[:JUDGED], perfect, torch.cov(real.double().T).trace().item() / perfect
-
-
-def judge(gan: train.GAN) -> dict:
-    """The `distance`, `precision` and `recall` of 890 samples. Raises TrainingDiverged where they are not finite.
-
-    `distance` is the Fréchet distance as a multiple of real against real, 1 for a perfect generator.
-    """
-    classifier, real, perfect, _ = _judge()
-    fake = metrics.features(classifier, gan.sample(JUDGED))
-    if not fake.isfinite().all():
-        raise train.TrainingDiverged
-    quality = metrics.precision_recall(real, fake)
-    return {"distance": metrics.frechet_distance(real, fake) / perfect, **quality._asdict()}
+    """A classifier of the digits, features of the real ones, and what a perfect generator would score."""
+    digits = data.digits()
+    classifier = metrics.train_classifier(digits.images, digits.labels)
+    real = metrics.features(classifier, digits.images)
+    return classifier, real, metrics.real_against_real(real, JUDGED)
 
 
 def play(method: str, setting: Setting, seed: int = 0, steps: int = STEPS, looks: int = 5) -> dict:
     """Train the method with this setting and judge it: one run, as plain numbers.
 
-    `path` holds (step, seconds of CPU, distance) at `looks` places. A run `failed` where a loss was not finite, where
-    the average digit for ever would be nearer, or where nine tenths of the real digits have no fake near them.
+    `distance` is the Fréchet distance as a multiple of real against real, 1 for a perfect generator; `path` holds
+    (step, seconds of CPU, distance) at `looks` places. A run `failed` where a loss was not finite, where the average
+    digit for ever would be nearer, or where nine tenths of the real digits have no fake near them (recall below 0.1).
     """
-    gan, path, spent = build(method, setting, seed), [], 0.0
+    classifier, real, perfect = _judge()
+    gan = build(method, setting, seed)
     batches = data.Batches(data.digits().images, batch_size=64, seed=seed)
+    path, spent = [], 0.0
     run = {"method": method, "seed": seed, "setting": setting._asdict(), "steps": steps}
 
     try:
@@ -125,12 +114,16 @@ def play(method: str, setting: Setting, seed: int = 0, steps: int = STEPS, looks
             if history.interrupted:
                 raise KeyboardInterrupt
             spent += time.process_time() - began
-            found = judge(gan)
-            path.append((gan.steps, spent, found["distance"]))
+            fake = metrics.features(classifier, gan.sample(JUDGED))
+            if not fake.isfinite().all():
+                raise train.TrainingDiverged
+            path.append((gan.steps, spent, metrics.frechet_distance(real[:JUDGED], fake) / perfect))
+        quality = metrics.precision_recall(real[:JUDGED], fake)
     except train.TrainingDiverged:  # a loss, or a sample, is not finite
         return {**run, "distance": math.inf, "precision": 0.0, "recall": 0.0, "failed": True, "path": path}
-    failed = found["distance"] > _judge()[-1] or found["recall"] < 0.1
-    return {**run, **found, "failed": failed, "path": path}
+    distance, average_digit = path[-1][2], torch.cov(real.double().T).trace().item() / perfect
+    failed = distance > average_digit or quality.recall < 0.1
+    return {**run, "distance": distance, **quality._asdict(), "failed": failed, "path": path}
 
 
 def compare(
@@ -156,8 +149,8 @@ def compare(
 
         try:
             for k in range(settings):
-                # what the last round and the reseeding will take, in units of the time so far
-                rest = len(METHODS) * (1 + seeds) / new if (new := len(runs) - held) else 0
+                new = len(runs) - held
+                rest = len(METHODS) * (1 + seeds) / new if new else 0  # of the time so far, with one more round
                 if k and (time.monotonic() - began) / 60 * (1 + rest) > minutes:
                     break
                 yield from missing([(name, k, 0) for name in METHODS])

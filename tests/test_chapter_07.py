@@ -153,24 +153,22 @@ def test_the_penalty_that_brakes_best_in_turns():
 # --- networks ---------------------------------------------------------------------------------------------------------
 
 
+def at_once(seed, loss="non_saturating", gamma=0.0, steps=300):
+    """The chapter's game on the ring, moved at once: (gan, the middle of G's points after each step)."""
+    torch.manual_seed(seed)
+    ring, pair = data.ring(), (models.MLPGenerator(), models.MLPDiscriminator())
+    adams = [torch.optim.Adam(net.parameters(), 4e-3, (0.0, 0.99)) for net in pair]
+    terms = [losses.penalty("r1", gamma / 2)] if gamma else []
+    gan, middles = train.GAN(*pair, loss, *adams, "simultaneous", terms, ema=0.98, device="cpu"), []
+    for _ in range(steps):
+        train.train_step(gan, ring.sample(128))
+        middles.append(gan.generate(torch.randn(200, 2)).detach().mean(0))
+    return gan, torch.stack(middles)
+
+
 @pytest.mark.parametrize("seed", (0, 1))
 def test_mode_hopping_is_a_lap_and_r1_ends_it(seed, one_thread):
-    ring = data.ring()
-
-    def middles(gamma):
-        """Where the middle of G's points is, from step 100 to step 300, moved at once."""
-        torch.manual_seed(seed)
-        pair = models.MLPGenerator(), models.MLPDiscriminator()
-        adams = [torch.optim.Adam(net.parameters(), 4e-3, (0.0, 0.99)) for net in pair]
-        terms = [losses.penalty("r1", gamma / 2)] if gamma else []
-        gan = train.GAN(*pair, "non_saturating", *adams, "simultaneous", terms, device="cpu")
-        found = []
-        for _ in range(300):
-            train.train_step(gan, ring.sample(128))
-            found.append(gan.generate(torch.randn(200, 2)).detach().mean(0))
-        return torch.stack(found[100:])
-
-    plain, braked = middles(0.0), middles(0.6)
+    plain, braked = (at_once(seed, gamma=gamma)[1][100:] for gamma in (0.0, 0.6))
     turned = torch.angle(torch.complex(*plain.T)).diff().add(math.pi).remainder(2 * math.pi).sub(math.pi)
     assert abs(turned.sum().item()) / (2 * math.pi) > 4, "laps in 200 steps, all in one direction"
     assert plain.norm(dim=1).mean() > 0.7 and braked.norm(dim=1).mean() < 0.4
@@ -181,11 +179,6 @@ def test_two_numbers_do_not_rank_the_losses(seed, one_thread):
     """At once minimax leaves the goal of two numbers, and on the ring it finds what the non-saturating loss loses."""
     ring, found = data.ring(), {}
     for loss in ("minimax", "non_saturating"):
-        torch.manual_seed(seed)
-        pair = models.MLPGenerator(), models.MLPDiscriminator()
-        adams = [torch.optim.Adam(net.parameters(), 4e-3, (0.0, 0.99)) for net in pair]
-        gan = train.GAN(*pair, loss, *adams, "simultaneous", ema=0.98, device="cpu")
-        for _ in range(400):
-            train.train_step(gan, ring.sample(128))
+        gan, _ = at_once(seed, loss, steps=400)
         found[loss] = metrics.mode_coverage(gan.sample(2000), ring.centers, ring.std).modes
     assert found["minimax"] >= 6 and found["non_saturating"] <= 2

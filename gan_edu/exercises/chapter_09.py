@@ -53,7 +53,7 @@ def _shares(real: Tensor, fake: Tensor, k: int) -> dict[str, float]:
         "A fake need not lie in all balls; one is enough: any, not all.": inside.all(1).double().mean(),
         "That is coverage, the share of balls that hold a fake, not of fakes.": inside.any(0).double().mean(),
         "That is a count: divide by the number of fakes.": inside.any(1).double().sum(),
-        "All inside? Those may be the fakes' balls, as in recall: the radii belong to the reals.": torch.tensor(1.0),
+        "All inside? Look for row k in place of column k, .indices of .values, or >= of <=.": torch.tensor(1.0),
         "That is density: how many balls hold a fake, over k.": inside.double().sum(1).mean() / k,
         "One radius for all: each ball has its own.": (to_real <= among[:, k].mean()).any(1).double().mean(),
         "Not the nearest real's ball alone: a fake may lie in the large ball of a real farther away.": (

@@ -13,8 +13,8 @@ from gan_edu.train import UPDATES
 STEPS = 400
 
 
-def orbit(ax: Axes, path: Tensor, loss="minimax", gamma=0.0, title="", limit: float | None = None) -> None:
-    """Draw a path (N, 2) of theta and psi, dark at its beginning and light at its end, on the field it follows."""
+def orbit(ax: Axes, path: Tensor, loss: str = "minimax", gamma: float = 0.0, title: str = "", limit: float = 0) -> None:
+    """Draw a path (N, 2) of theta and psi, first dark, then light, on the field it follows; limit 0: of the path."""
     limit = limit or max(0.2, 1.15 * path.abs().max().item())
     axis = torch.linspace(-limit, limit, 9, dtype=path.dtype)
     grid = torch.cartesian_prod(axis, axis)

@@ -292,6 +292,7 @@ def main():
             continue
         scored = play()
         runs.append({"data": where, "name": name, "steps": steps, "seed": seed, **scored})
+        runs.sort(key=lambda run: run["seed"])  # so every game's seeds stand in order, whenever they were played
         command = "python tests/benchmarks/taming.py --out figures/taming.json"
         text = json.dumps({"command": command, "torch": torch.__version__, "runs": runs})
         arguments.out.write_text(text + "\n", encoding="utf-8")

@@ -57,6 +57,14 @@ WRONG = {
             ),
             "neighbour k + 1",
         ),
+        (
+            "a row",
+            _precision(
+                "radii = real_to_real.sort(dim=1).values[k]",
+                "return (fake_to_real <= radii).any(1).double().mean()",
+            ),
+            "row k in place of column k",
+        ),
         ("strictly", _precision(RADII, "return (fake_to_real < radii).any(1).double().mean()"), "on a ball's edge"),
         ("pairs", _precision(RADII, "return (fake_to_real <= radii).double().mean()"), "share of pairs"),
         ("all", _precision(RADII, "return (fake_to_real <= radii).all(1).double().mean()"), "any, not all"),
